@@ -1,0 +1,35 @@
+"""The `crystalgen` command: one module per subcommand.
+
+The modules imported here import torch, pymatgen and the like inside their
+functions, so that `crystalgen --help` answers at once.
+"""
+
+from typing import Annotated
+
+import typer
+
+import crystalgen
+
+app = typer.Typer(
+    help="Generate, screen and export crystal structures.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"crystalgen {crystalgen.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Print it."
+        ),
+    ] = False,
+) -> None:
+    """Generate, screen and export crystal structures."""

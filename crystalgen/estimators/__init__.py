@@ -1,0 +1,1 @@
+"""Reparameterized draws and temperature schedules. Knows no crystals."""

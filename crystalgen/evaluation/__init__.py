@@ -1,0 +1,1 @@
+"""How good a set of crystals is: validity, novelty, distributions."""

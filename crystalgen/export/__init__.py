@@ -1,0 +1,1 @@
+"""Crystals into files that other programs read: CIF, POSCAR, extxyz."""

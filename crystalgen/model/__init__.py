@@ -1,0 +1,1 @@
+"""Networks only: encoder, quantizer, decoder, prior. No loops, no pymatgen."""

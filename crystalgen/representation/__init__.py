@@ -1,0 +1,1 @@
+"""Crystals as a group, orbits and free parameters, and back."""

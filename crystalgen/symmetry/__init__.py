@@ -1,0 +1,1 @@
+"""Space groups, Wyckoff positions and detection. Knows no tokens and no networks."""
