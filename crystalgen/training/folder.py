@@ -1,0 +1,93 @@
+"""The files of a run folder.
+
+state.safetensors       resume from here; rewritten every few minutes
+model.safetensors       averaged weights, the file to generate with
+best.safetensors        the same at the epoch with the lowest validation loss
+metrics.jsonl           one line for every few steps and every validation
+nan_batch.safetensors   only after a loss or gradient that is not finite
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from crystalgen.config import as_plain
+from crystalgen.errors import TrainingError
+from crystalgen.model.checkpoint import save_checkpoint
+from crystalgen.training.config import TrainConfig
+from crystalgen.training.state import TrainState, averaged_weights, load_state
+
+STATE = "state.safetensors"
+MODEL = "model.safetensors"
+BEST = "best.safetensors"
+BAD_BATCH = "nan_batch.safetensors"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """What a file of weights says about its model, besides the weights."""
+
+    config: Mapping[str, Any]
+    """Plain settings from which the model can be built again."""
+    tensors: Mapping[str, Tensor] = field(default_factory=dict)
+    """Facts learnt without gradients, such as a vocabulary; names hold a slash, which
+    those of parameters never do."""
+
+
+def open_run(
+    out: Path, state: TrainState, settings: Mapping[str, Any], *, resume: bool
+) -> None:
+    """Create the run folder, or load the state in it.
+
+    Raises:
+        TrainingError: The folder holds a run and ``resume`` is false, or it cannot be
+            created.
+        CheckpointError: The state does not belong to this run.
+    """
+    path = out / STATE
+    if path.exists() and not resume:
+        raise TrainingError(
+            f"{out}: already holds a run; continue it with --resume "
+            "(resume=True in Python), or choose another folder"
+        )
+    if path.exists():
+        load_state(path, state, settings)
+        return
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrainingError(
+            f"{out}: cannot be created: {error.strerror}; choose another folder"
+        ) from error
+
+
+def save_model(
+    path: Path, state: TrainState, config: TrainConfig, description: Description
+) -> str:
+    """Write the averaged weights with everything that generation needs.
+
+    The settings in the file are those of ``description`` and a table ``train``.
+
+    Args:
+        path: Of the file.
+        state: Of the run.
+        config: How the weights were trained.
+        description: Of the model.
+
+    Returns:
+        The SHA-256 of the tensor bytes.
+
+    Raises:
+        CheckpointError: The file cannot be written.
+    """
+    counters = state.counters
+    with averaged_weights(state) as model:
+        return save_checkpoint(
+            path,
+            {**model.state_dict(), **description.tensors},
+            {**description.config, "train": as_plain(config)},
+            metadata={"step": str(counters.step), "epoch": str(counters.epoch)},
+        )
