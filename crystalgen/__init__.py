@@ -1,3 +1,19 @@
 """Generate symmetric crystal structures with a discrete variational autoencoder."""
 
+from typing import TYPE_CHECKING
+
 __version__ = "0.1.0"
+
+__all__ = ["Generator", "Request", "__version__"]
+
+if TYPE_CHECKING:
+    from crystalgen.generation import Generator, Request
+else:
+
+    def __getattr__(name: str) -> object:
+        """Import the generator when it is first asked for: torch costs seconds."""
+        if name in ("Generator", "Request"):
+            from crystalgen import generation
+
+            return getattr(generation, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
