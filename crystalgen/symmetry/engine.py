@@ -1,0 +1,95 @@
+"""The one module that talks to spglib.
+
+It knows how to ask and how to turn an answer of spglib into this package's errors.
+It does not check geometry: spglib 2.8 crashes or hangs the process on cells that are
+not finite or nearly singular, so `crystalgen.symmetry.gate` comes before every call
+that takes a structure.
+"""
+
+from typing import Any
+
+import numpy as np
+import spglib
+import spglib.error
+from jaxtyping import Float, Int
+
+from crystalgen.errors import SymmetryError
+
+Dataset = spglib.SpglibDataset
+"""What spglib says of a structure; read it by attributes."""
+
+
+def operations(
+    hall_number: int,
+) -> tuple[Int[np.ndarray, "ops 3 3"], Float[np.ndarray, "ops 3"]]:
+    """All operations of a space-group setting, in its conventional cell.
+
+    Args:
+        hall_number: Setting, 1 to 530 (Seto's table, as in spglib).
+
+    Returns:
+        Rotations and translations (fractions), centring translations included; the
+        identity comes first.
+
+    Raises:
+        SymmetryError: There is no such setting.
+    """
+    spglib.error.OLD_ERROR_HANDLING = False
+    found = spglib.get_symmetry_from_database(hall_number)
+    if found is None:
+        raise SymmetryError(f"Hall number: got {hall_number}; expected 1 to 530")
+    rotations = np.asarray(found["rotations"], dtype=np.int64)
+    return rotations, np.asarray(found["translations"], dtype=np.float64)
+
+
+def symbol_and_choice(hall_number: int) -> tuple[str, str]:
+    """Short Hermann-Mauguin symbol ("Fm-3m") and choice ("2", "H", "b", "").
+
+    Raises:
+        SymmetryError: There is no such setting.
+    """
+    spglib.error.OLD_ERROR_HANDLING = False
+    kind = spglib.get_spacegroup_type(hall_number)
+    if kind is None:
+        raise SymmetryError(f"Hall number: got {hall_number}; expected 1 to 530")
+    return kind.international_short, kind.choice
+
+
+def dataset(
+    lattice: Float[np.ndarray, "3 3"],
+    frac_coords: Float[np.ndarray, "atoms 3"],
+    numbers: Int[np.ndarray, " atoms"],
+    *,
+    symprec: float,
+    hall_number: int = 0,
+) -> Dataset:
+    """Spglib's description of a structure whose geometry has been checked.
+
+    Args:
+        lattice: Cell vectors in rows, Å.
+        frac_coords: Fractional positions.
+        numbers: Atomic numbers.
+        symprec: Distance within which atoms count as equivalent, Å.
+        hall_number: Setting to describe it in; 0 leaves the choice to spglib.
+
+    Raises:
+        SymmetryError: spglib finds no group, or not the group of `hall_number`.
+    """
+    spglib.error.OLD_ERROR_HANDLING = False
+    cell: Any = (lattice, frac_coords, numbers)  # spglib says lists, takes arrays
+    try:
+        found = spglib.get_symmetry_dataset(
+            cell, symprec=symprec, hall_number=hall_number
+        )
+    except spglib.error.SpglibError as error:
+        raise SymmetryError(
+            f"spglib finds no space group for {len(numbers)} atoms at {symprec=} Å "
+            f"({error}); expected atoms farther apart than symprec: a smaller symprec "
+            "may help"
+        ) from error
+    if found is None:
+        raise SymmetryError(
+            f"spglib finds no space group for {len(numbers)} atoms at {symprec=} Å; "
+            "a smaller symprec may help"
+        )
+    return found
