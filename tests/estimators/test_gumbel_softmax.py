@@ -212,55 +212,6 @@ class TestDraw:
             draw(logits, noise, temperature=1.0, relaxation=Relaxation.SOFT, mask=mask)
 
 
-class TestGradientOfAnExpectation:
-    """E f(one-hot draw) of 3 categories has a gradient by enumeration."""
-
-    N_DRAWS = 400_000
-
-    def objective(self, seed):
-        source = generator(seed)
-        matrix = torch.randn(3, 3, generator=source, dtype=torch.float64)
-        vector = torch.randn(3, generator=source, dtype=torch.float64)
-        return lambda y: ((y @ matrix) ** 2).sum(-1) + y @ vector
-
-    def exact(self, objective, logits):
-        leaf = logits.clone().requires_grad_()
-        values = objective(torch.eye(3, dtype=torch.float64))
-        (leaf.softmax(-1) * values).sum().backward()
-        assert leaf.grad is not None
-        return leaf.grad
-
-    def estimate(self, objective, logits, noise, temperature):
-        """Mean of the estimated gradients, and the standard error of that mean."""
-        gradients = gradient_of(
-            lambda y: objective(y).sum(),
-            logits.expand(self.N_DRAWS, 3),
-            noise,
-            temperature=temperature,
-            relaxation=Relaxation.SOFT,
-        )
-        return gradients.mean(0), gradients.std(0) / math.sqrt(self.N_DRAWS)
-
-    @pytest.mark.parametrize("seed", range(4))
-    def test_its_bias_shrinks_with_the_temperature(self, seed):
-        objective = self.objective(seed)
-        logits = torch.randn(3, generator=generator(seed + 100), dtype=torch.float64)
-        noise = gumbel_noise(
-            (self.N_DRAWS, 3), generator=generator(seed + 200), dtype=torch.float64
-        )
-        exact = self.exact(objective, logits)
-
-        biases = {}
-        for temperature in (1.0, 0.3, 0.05):
-            mean, error = self.estimate(objective, logits, noise, temperature)
-            biases[temperature] = (mean - exact).norm().item()
-            noise_floor = 4 * error.norm().item()
-
-        assert biases[0.3] < biases[1.0]
-        assert biases[0.05] < max(0.2 * biases[1.0], noise_floor)
-        assert biases[0.05] < 0.05 * exact.norm().item() + noise_floor
-
-
 class TestGumbelMax:
     def test_its_frequencies_are_the_softmax(self):
         logits = torch.tensor([1.5, 0.0, -1.0, 0.3, -2.5])
