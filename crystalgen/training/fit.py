@@ -17,7 +17,6 @@ from crystalgen.training.folder import (
     BEST,
     MODEL,
     STATE,
-    Description,
     open_run,
     save_model,
 )
@@ -71,7 +70,7 @@ def fit(
     machine: Machine,
     *,
     out: Path,
-    description: Description,
+    describe: Mapping[str, Any],
     validation: Problem | None = None,
     resume: bool = False,
     stop: Callable[[], object] = never,
@@ -87,8 +86,8 @@ def fit(
         config: How to train.
         machine: Where to train.
         out: The run folder.
-        description: Of the model, saved in every file of weights; a resumed run must
-            have the same settings.
+        describe: Plain settings from which the model can be built again, saved in
+            every file of weights; a resumed run must have the same.
         validation: Crystals that are not trained on.
         resume: Go on from the state in ``out``, if there is one.
         stop: Asked once per step; at true the run is saved and ends.
@@ -107,10 +106,10 @@ def fit(
         "orbits_per_batch": config.orbits_per_batch,
         "processes": machine.world_size,
         "training data": data_fingerprint(problem.n_orbits),
-        **description.config,
+        **describe,
     }
     open_run(out, state, settings, resume=resume)
-    run = _Run(out, state, config, machine, settings, steps, description)
+    run = _Run(out, state, config, machine, settings, steps, describe)
     yield from run.reports(problem, validation, stop)
 
 
@@ -124,7 +123,7 @@ class _Run:
     machine: Machine
     settings: Mapping[str, Any]
     steps: int
-    description: Description
+    describe: Mapping[str, Any]
 
     def reports(
         self, problem: Problem, validation: Problem | None, stop: Callable[[], object]
@@ -199,7 +198,7 @@ class _Run:
         if counters.best is None or losses["loss"] < counters.best:
             counters.best = losses["loss"]
             if self.machine.is_first:
-                save_model(self.out / BEST, self.state, self.config, self.description)
+                save_model(self.out / BEST, self.state, self.config, self.describe)
         return losses
 
     def log(
@@ -232,4 +231,4 @@ class _Run:
         """Write the state and the averaged weights; only the first process does."""
         if self.machine.is_first:
             save_state(self.out / STATE, self.state, self.settings)
-            save_model(self.out / MODEL, self.state, self.config, self.description)
+            save_model(self.out / MODEL, self.state, self.config, self.describe)

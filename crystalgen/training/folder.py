@@ -8,11 +8,8 @@ nan_batch.safetensors   only after a loss or gradient that is not finite
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-from torch import Tensor
 
 from crystalgen.config import as_plain
 from crystalgen.errors import TrainingError
@@ -24,17 +21,6 @@ STATE = "state.safetensors"
 MODEL = "model.safetensors"
 BEST = "best.safetensors"
 BAD_BATCH = "nan_batch.safetensors"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Description:
-    """What a file of weights says about its model, besides the weights."""
-
-    config: Mapping[str, Any]
-    """Plain settings from which the model can be built again."""
-    tensors: Mapping[str, Tensor] = field(default_factory=dict)
-    """Facts learnt without gradients, such as a vocabulary; names hold a slash, which
-    those of parameters never do."""
 
 
 def open_run(
@@ -65,17 +51,17 @@ def open_run(
 
 
 def save_model(
-    path: Path, state: TrainState, config: TrainConfig, description: Description
+    path: Path, state: TrainState, config: TrainConfig, describe: Mapping[str, Any]
 ) -> str:
     """Write the averaged weights with everything that generation needs.
 
-    The settings in the file are those of ``description`` and a table ``train``.
+    The settings in the file are ``describe`` and the table ``train``.
 
     Args:
         path: Of the file.
         state: Of the run.
         config: How the weights were trained.
-        description: Of the model.
+        describe: Plain settings from which the model can be built again.
 
     Returns:
         The SHA-256 of the tensor bytes.
@@ -87,7 +73,7 @@ def save_model(
     with averaged_weights(state) as model:
         return save_checkpoint(
             path,
-            {**model.state_dict(), **description.tensors},
-            {**description.config, "train": as_plain(config)},
+            model.state_dict(),
+            {**describe, "train": as_plain(config)},
             metadata={"step": str(counters.step), "epoch": str(counters.epoch)},
         )

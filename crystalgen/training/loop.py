@@ -209,8 +209,14 @@ def _shared(
     loss_of = _LossOf(model, problem)
     if machine.world_size == 1:
         return loss_of
-    # a batch without free coordinates leaves their head without a gradient
-    return DistributedDataParallel(loss_of, find_unused_parameters=True)
+    machine.broadcast(model.state_dict().values())
+    return DistributedDataParallel(
+        loss_of,
+        init_sync=False,  # gloo cannot send every type that a buffer may have
+        broadcast_buffers=False,
+        # a batch without free coordinates leaves their head without a gradient
+        find_unused_parameters=True,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ class MetricsLog:
     board: "SummaryWriter | None" = None
     """TensorBoard's files, if asked for."""
 
-    def append(self, values: Mapping[str, float]) -> None:
+    def append(self, values: Mapping[str, int | float]) -> None:
         """Append one line and flush it.
 
         Raises:
@@ -96,7 +96,7 @@ def open_board(folder: Path, *, purge_step: int) -> "SummaryWriter":
     return SummaryWriter(folder, purge_step=purge_step + 1)
 
 
-def read_metrics(path: Path) -> list[dict[str, float]]:
+def read_metrics(path: Path) -> list[dict[str, int | float]]:
     """Read the lines of a ``metrics.jsonl``, without a torn last one.
 
     Raises:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ class Losses:
     """Named means to report: terms of the loss, accuracies, temperatures."""
 
 
+@runtime_checkable
 class Problem(Protocol):
     """Crystals, how to batch them, and what a model loses on a batch.
 

@@ -154,13 +154,11 @@ def load_state(path: Path, state: TrainState, settings: Mapping[str, Any]) -> No
             other ``settings`` or another model.
     """
     checkpoint = load_checkpoint(path, kind="state")
-    saved = checkpoint.config["settings"]
-    for name, value in settings.items():
-        if saved.get(name) != value:
-            raise CheckpointError(
-                f"{path}: written by a run with {name} = {saved.get(name)}, not "
-                f"{value}; set it back to resume, or start in another folder"
-            )
+    for name, was, is_now in _differences(checkpoint.config["settings"], settings):
+        raise CheckpointError(
+            f"{path}: written by a run with {name} = {was}, got {is_now}; "
+            "set it back to resume, or start in another folder"
+        )
     tensors = checkpoint.tensors
     model_tensors = _under("model/", tensors)
     averages = _under("average/", tensors)
@@ -177,6 +175,18 @@ def load_state(path: Path, state: TrainState, settings: Mapping[str, Any]) -> No
     for name, parameter in state.model.named_parameters():
         _load_moments(state.optimizer, parameter, name, tensors)
     state.counters = Counters(**checkpoint.config["counters"])
+
+
+def _differences(
+    saved: Mapping[str, Any], settings: Mapping[str, Any], where: str = ""
+) -> Iterator[tuple[str, object, object]]:
+    """List the settings that differ: name, saved value, present value."""
+    for name in sorted(saved.keys() | settings.keys()):
+        was, is_now = saved.get(name), settings.get(name)
+        if isinstance(was, Mapping) and isinstance(is_now, Mapping):
+            yield from _differences(was, is_now, f"{where}{name}.")
+        elif was != is_now:
+            yield f"{where}{name}", was, is_now
 
 
 def _load_moments(
