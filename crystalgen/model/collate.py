@@ -1,0 +1,133 @@
+"""From flat tables to padded batches."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Int
+
+from crystalgen.graphs.table import GraphTable
+from crystalgen.model.batch import CrystalBatch, Edges, Geometry, Templates
+from crystalgen.model.cell import lattice_features
+from crystalgen.model.tables import symmetry_tables
+from crystalgen.representation.prototype import (
+    Prototype,
+    PrototypeVocabulary,
+    roles_of,
+)
+from crystalgen.representation.table import CrystalTable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examples:
+    """Crystals with their graphs and the indices of their prototypes.
+
+    Attributes:
+        crystals: The crystals.
+        graphs: Their periodic graphs, in the same order.
+        prototype: Index of each crystal's prototype, counted from 1; 0 is unknown.
+        role: Role of every orbit, as flat as the orbits of ``crystals``.
+    """
+
+    crystals: CrystalTable
+    graphs: GraphTable
+    prototype: Int[np.ndarray, " crystals"]
+    role: Int[np.ndarray, " orbits"]
+
+    def __len__(self) -> int:
+        return len(self.prototype)
+
+
+def label_examples(
+    crystals: CrystalTable,
+    graphs: GraphTable,
+    vocabulary: PrototypeVocabulary,
+    *,
+    n_embedded: int,
+) -> Examples:
+    """Number the roles of every crystal and look its prototype up.
+
+    Args:
+        crystals: The crystals.
+        graphs: Their graphs.
+        vocabulary: Known prototypes, most frequent first.
+        n_embedded: How many of them the model has an embedding for.
+    """
+    offsets = crystals.orbit_offsets
+    known = vocabulary.index
+    role = np.zeros(len(crystals.species), dtype=np.int64)
+    prototype = np.zeros(len(crystals.space_group), dtype=np.int64)
+    for row, group in enumerate(crystals.space_group):
+        orbits = slice(int(offsets[row]), int(offsets[row + 1]))
+        roles = roles_of(crystals.species[orbits])
+        role[orbits] = roles
+        key = Prototype(
+            space_group=int(group),
+            wyckoff=tuple(crystals.wyckoff[orbits].tolist()),
+            roles=roles,
+        )
+        index = known.get(key, n_embedded)
+        prototype[row] = index + 1 if index < n_embedded else 0
+    return Examples(crystals=crystals, graphs=graphs, prototype=prototype, role=role)
+
+
+def collate(examples: Examples, indices: Int[np.ndarray, " batch"]) -> CrystalBatch:
+    """Put some of the examples into one padded batch."""
+    crystals, tables = examples.crystals, symmetry_tables()
+    sizes = np.diff(crystals.orbit_offsets)[indices]
+    n_orbits = int(sizes.max())
+    flat, rows, places = _ranges(crystals.orbit_offsets, indices)
+    group = crystals.space_group[indices].astype(np.int64)
+    position = np.zeros((len(indices), n_orbits), dtype=np.int64)
+    first = tables.first_position.numpy()[group]
+    position[rows, places] = first[rows] + crystals.wyckoff[flat]
+    role = np.zeros_like(position)
+    role[rows, places] = examples.role[flat]
+    species = np.zeros((len(indices), int(role.max()) + 1), dtype=np.int64)
+    species[rows, role[rows, places]] = crystals.species[flat]
+    coords = np.zeros((*position.shape, 3), dtype=np.float32)
+    coords[rows, places] = crystals.free_coords[flat]
+    templates = Templates(
+        space_group=torch.from_numpy(group),
+        position=torch.from_numpy(position),
+        role=torch.from_numpy(role),
+        prototype=torch.from_numpy(examples.prototype[indices]),
+    )
+    n_atoms = tables.multiplicity[templates.position].sum(dim=1)
+    parameters = torch.from_numpy(crystals.lattice_parameters[indices]).float()
+    return CrystalBatch(
+        templates=templates,
+        species=torch.from_numpy(species),
+        geometry=Geometry(
+            coords=torch.from_numpy(coords),
+            cell=lattice_features(parameters, n_atoms),
+        ),
+        edges=_edges(examples.graphs, indices, n_orbits),
+    )
+
+
+def _edges(
+    graphs: GraphTable, indices: Int[np.ndarray, " batch"], n_orbits: int
+) -> Edges:
+    flat, rows, _ = _ranges(graphs.edge_offsets, indices)
+    source = graphs.source[flat].astype(np.int64) + rows * n_orbits
+    target = graphs.target[flat].astype(np.int64) + rows * n_orbits
+    length = graphs.length[flat].astype(np.float32)
+    return Edges(
+        source=torch.from_numpy(source),
+        target=torch.from_numpy(target),
+        length=torch.from_numpy(length),
+    )
+
+
+def _ranges(
+    offsets: Int[np.ndarray, " crystals+1"], indices: Int[np.ndarray, " batch"]
+) -> tuple[
+    Int[np.ndarray, " items"], Int[np.ndarray, " items"], Int[np.ndarray, " items"]
+]:
+    """Flat index, row in the batch and place in the row of every item."""
+    starts = offsets[indices].astype(np.int64)
+    sizes = offsets[indices + 1].astype(np.int64) - starts
+    rows = np.repeat(np.arange(len(indices)), sizes)
+    places = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return starts[rows] + places, rows, places

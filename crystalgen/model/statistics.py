@@ -1,0 +1,124 @@
+"""What a model counts in its training data, beside what it learns by gradients.
+
+Counts of anonymised prototypes, how often each element occurs, and how close two
+elements come. They travel inside the checkpoint and hold no crystal.
+"""
+
+from typing import Self
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from crystalgen.graphs.table import GraphTable
+from crystalgen.model.embedding import N_SPECIES
+from crystalgen.representation.prototype import PrototypeVocabulary, count_prototypes
+from crystalgen.representation.table import CrystalTable
+
+MIN_PAIRS = 20
+"""Neighbour pairs of two elements below which their limit is not trusted."""
+PAIR_QUANTILE = 0.005
+"""Share of observed nearest distances that a limit may exclude."""
+MIN_SEEN = 2
+"""Crystals that must share a prototype before an embedding is learnt for it."""
+
+
+class Statistics(nn.Module):
+    """Counts as buffers; `PrototypeVocabulary` and plain tensors as views on them.
+
+    Args:
+        vocabulary: Known prototypes.
+        shortest: Smallest sensible distance (Å) between two elements, 0 if unknown.
+        species_count: Crystals of the training data that hold each element.
+    """
+
+    prototype_space_group: Int[Tensor, " prototypes"]
+    prototype_offsets: Int[Tensor, " prototypes+1"]
+    prototype_wyckoff: Int[Tensor, " orbits"]
+    prototype_role: Int[Tensor, " orbits"]
+    prototype_count: Int[Tensor, " prototypes"]
+    shortest: Float[Tensor, "species species"]
+    species_count: Int[Tensor, " species"]
+
+    def __init__(
+        self,
+        vocabulary: PrototypeVocabulary,
+        shortest: Float[np.ndarray, "species species"],
+        species_count: Int[np.ndarray, " species"],
+    ) -> None:
+        super().__init__()
+        for name, array in vocabulary.arrays().items():
+            self.register_buffer(f"prototype_{name}", torch.from_numpy(array.copy()))
+        self.register_buffer("shortest", torch.from_numpy(shortest.copy()))
+        self.register_buffer("species_count", torch.from_numpy(species_count.copy()))
+
+    @classmethod
+    def from_tensors(cls, tensors: dict[str, Tensor]) -> Self:
+        """Rebuild from the buffers of a checkpoint."""
+        vocabulary = PrototypeVocabulary(
+            **{
+                name: tensors[f"prototype_{name}"].numpy()
+                for name in ("space_group", "offsets", "wyckoff", "role", "count")
+            }
+        )
+        return cls(
+            vocabulary, tensors["shortest"].numpy(), tensors["species_count"].numpy()
+        )
+
+    @property
+    def vocabulary(self) -> PrototypeVocabulary:
+        """The known prototypes."""
+        return PrototypeVocabulary(
+            space_group=self.prototype_space_group.cpu().numpy(),
+            offsets=self.prototype_offsets.cpu().numpy(),
+            wyckoff=self.prototype_wyckoff.cpu().numpy(),
+            role=self.prototype_role.cpu().numpy(),
+            count=self.prototype_count.cpu().numpy(),
+        )
+
+    @property
+    def n_embedded(self) -> int:
+        """Prototypes common enough to have an embedding; they come first."""
+        return int((self.prototype_count >= MIN_SEEN).sum())
+
+
+def count_statistics(crystals: CrystalTable, graphs: GraphTable) -> Statistics:
+    """Count what a training set holds."""
+    present = np.zeros((len(crystals.space_group), N_SPECIES), dtype=bool)
+    rows = np.repeat(np.arange(len(present)), np.diff(crystals.orbit_offsets))
+    present[rows, crystals.species] = True
+    return Statistics(
+        count_prototypes(crystals),
+        shortest_distances(crystals, graphs),
+        present.sum(axis=0).astype(np.int32),
+    )
+
+
+def shortest_distances(
+    crystals: CrystalTable, graphs: GraphTable
+) -> Float[np.ndarray, "species species"]:
+    """Smallest sensible distance in Å between atoms of two elements.
+
+    The quantile `PAIR_QUANTILE` of the observed nearest distances of each pair of
+    elements; 0 for pairs seen fewer than `MIN_PAIRS` times.
+    """
+    edges_per_crystal = np.diff(graphs.edge_offsets)
+    first_orbit = np.repeat(crystals.orbit_offsets[:-1], edges_per_crystal)
+    source = crystals.species[first_orbit + graphs.source].astype(np.int64)
+    target = crystals.species[first_orbit + graphs.target].astype(np.int64)
+    pair = np.minimum(source, target) * N_SPECIES + np.maximum(source, target)
+    crystal = np.repeat(np.arange(len(edges_per_crystal)), edges_per_crystal)
+    order = np.lexsort((graphs.length, crystal, pair))
+    is_nearest = np.ones(len(order), dtype=bool)
+    is_nearest[1:] = (np.diff(pair[order]) != 0) | (np.diff(crystal[order]) != 0)
+    nearest = order[is_nearest]
+    shortest = np.zeros((N_SPECIES, N_SPECIES), dtype=np.float32)
+    names, starts = np.unique(pair[nearest], return_index=True)
+    groups = np.split(graphs.length[nearest], starts[1:])
+    for name, lengths in zip(names, groups, strict=True):
+        if len(lengths) >= MIN_PAIRS:
+            low, high = divmod(int(name), N_SPECIES)
+            limit = np.quantile(lengths, PAIR_QUANTILE)
+            shortest[low, high] = shortest[high, low] = limit
+    return shortest

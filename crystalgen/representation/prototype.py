@@ -1,0 +1,113 @@
+"""Anonymised prototypes: what is left of a crystal without elements and geometry.
+
+A prototype is a space group, the Wyckoff positions of the orbits and which orbits share
+an element. A vocabulary of them with counts is a learnt parameter of a model: it says
+how often a frame occurs, and holds no crystal.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Int
+
+from crystalgen.representation.table import CrystalTable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Prototype:
+    """Space group, positions and roles.
+
+    Attributes:
+        space_group: Number of the space group, 1 to 230.
+        wyckoff: Index of each orbit's position in the group, 0 for a; non-decreasing.
+        roles: Number of the element on each orbit, in order of first appearance.
+    """
+
+    space_group: int
+    wyckoff: tuple[int, ...]
+    roles: tuple[int, ...]
+
+
+def roles_of(species: Iterable[int]) -> tuple[int, ...]:
+    """Number elements in order of first appearance.
+
+    >>> roles_of([22, 8, 22, 38])
+    (0, 1, 0, 2)
+    """
+    seen: dict[int, int] = {}
+    return tuple(seen.setdefault(int(element), len(seen)) for element in species)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrototypeVocabulary:
+    """Known prototypes with the number of times each was seen, most frequent first.
+
+    Attributes:
+        space_group: Group of each prototype.
+        offsets: Where the orbits of each prototype start; one more entry closes them.
+        wyckoff: Positions of all orbits, one prototype after the other.
+        role: Roles of all orbits.
+        count: Crystals of the training data with this prototype.
+    """
+
+    space_group: Int[np.ndarray, " prototypes"]
+    offsets: Int[np.ndarray, " prototypes+1"]
+    wyckoff: Int[np.ndarray, " orbits"]
+    role: Int[np.ndarray, " orbits"]
+    count: Int[np.ndarray, " prototypes"]
+
+    def __len__(self) -> int:
+        return len(self.space_group)
+
+    def prototype(self, index: int) -> Prototype:
+        """The prototype with an index counted from 0."""
+        orbits = slice(int(self.offsets[index]), int(self.offsets[index + 1]))
+        return Prototype(
+            space_group=int(self.space_group[index]),
+            wyckoff=tuple(self.wyckoff[orbits].tolist()),
+            roles=tuple(self.role[orbits].tolist()),
+        )
+
+    @cached_property
+    def index(self) -> Mapping[Prototype, int]:
+        """Index of each prototype, counted from 0."""
+        return {self.prototype(i): i for i in range(len(self))}
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Plain arrays, for a checkpoint."""
+        return {
+            "space_group": self.space_group,
+            "offsets": self.offsets,
+            "wyckoff": self.wyckoff,
+            "role": self.role,
+            "count": self.count,
+        }
+
+
+def count_prototypes(table: CrystalTable) -> PrototypeVocabulary:
+    """Collect the prototypes of a table of crystals."""
+    seen: Counter[Prototype] = Counter()
+    for start, stop, group in zip(
+        table.orbit_offsets[:-1],
+        table.orbit_offsets[1:],
+        table.space_group,
+        strict=True,
+    ):
+        prototype = Prototype(
+            space_group=int(group),
+            wyckoff=tuple(table.wyckoff[start:stop].tolist()),
+            roles=roles_of(table.species[start:stop]),
+        )
+        seen[prototype] += 1
+    ordered = sorted(seen.items(), key=lambda item: (-item[1], item[0]))
+    sizes = [len(prototype.wyckoff) for prototype, _ in ordered]
+    return PrototypeVocabulary(
+        space_group=np.array([p.space_group for p, _ in ordered], dtype=np.int16),
+        offsets=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32),
+        wyckoff=np.array([w for p, _ in ordered for w in p.wyckoff], dtype=np.int8),
+        role=np.array([r for p, _ in ordered for r in p.roles], dtype=np.int8),
+        count=np.array([count for _, count in ordered], dtype=np.int32),
+    )
