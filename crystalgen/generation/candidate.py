@@ -1,0 +1,90 @@
+"""A generated crystal, and the count of what became of the draws."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from crystalgen.representation.crystal import SymmetricCrystal
+
+if TYPE_CHECKING:
+    from ase import Atoms
+    from pymatgen.core import Structure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Codes:
+    """The discrete latents of a crystal.
+
+    Attributes:
+        crystal: Codes of the crystal as a whole.
+        roles: Species codes of each distinct element, in order of first appearance.
+        orbits: Geometry codes of each orbit; empty where nothing is free.
+    """
+
+    crystal: tuple[int, ...]
+    roles: tuple[tuple[int, ...], ...]
+    orbits: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A generated crystal.
+
+    Attributes:
+        index: Number of the draw it came from.
+        crystal: The crystal as group, orbits and free parameters.
+        codes: The codes it was decoded from.
+        log_prob: Log-probability of template, codes and species under the model, in
+            nats, without regard to the checks inside the draw.
+        is_neutral: Whether usual oxidation states of its elements cancel.
+    """
+
+    index: int
+    crystal: SymmetricCrystal
+    codes: Codes
+    log_prob: float
+    is_neutral: bool
+
+    @property
+    def space_group(self) -> int:
+        """Number of the space group, 1 to 230; confirmed by spglib."""
+        return self.crystal.space_group
+
+    @property
+    def formula(self) -> str:
+        """Reduced formula."""
+        return self.crystal.formula
+
+    @cached_property
+    def structure(self) -> "Structure":
+        """The primitive cell as pymatgen's `Structure`."""
+        from crystalgen.representation.conversion import to_structure
+
+        return to_structure(self.crystal)
+
+    @cached_property
+    def atoms(self) -> "Atoms":
+        """The primitive cell as ASE's `Atoms`."""
+        from pymatgen.io.ase import AseAtomsAdaptor
+
+        return AseAtomsAdaptor.get_atoms(self.structure, msonable=False)
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """What became of the draws so far; grows as candidates are taken.
+
+    Attributes:
+        drawn: Draws that were looked at.
+        valid: Those that gave a valid crystal.
+        unique: Those that also gave a crystal not seen before.
+        rejected: Why the others were left out.
+        redrawn: Why attempts inside draws were repeated.
+    """
+
+    drawn: int = 0
+    valid: int = 0
+    unique: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    redrawn: Counter[str] = field(default_factory=Counter)

@@ -1,0 +1,128 @@
+"""Crystals to codes and back: the two halves of the autoencoder."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from crystalgen.errors import RepresentationError
+from crystalgen.generation.candidate import Codes
+from crystalgen.generation.decoding import decode_geometry
+from crystalgen.generation.weights import Weights
+from crystalgen.graphs.quotient import quotient_graph
+from crystalgen.graphs.table import GraphTable
+from crystalgen.model.autoencoder import no_noise
+from crystalgen.model.collate import collate, label_examples
+from crystalgen.representation.conversion import expand
+from crystalgen.representation.crystal import SymmetricCrystal
+from crystalgen.representation.prototype import Prototype, roles_of
+from crystalgen.representation.table import CrystalTable
+from crystalgen.symmetry.lattice import constrain
+from crystalgen.symmetry.wyckoff import space_group
+
+
+@torch.inference_mode()
+def encode(weights: Weights, crystals: Sequence[SymmetricCrystal]) -> list[Codes]:
+    """Most probable codes of each crystal.
+
+    Raises:
+        RepresentationError: A crystal has more orbits or elements than the networks
+            can read.
+    """
+    config = weights.config
+    for crystal in crystals:
+        n_roles = len(set(crystal.species))
+        if crystal.n_orbits > config.max_orbits or n_roles > config.max_roles:
+            raise RepresentationError(
+                f"{crystal.formula}: got {crystal.n_orbits} orbits and {n_roles} "
+                f"elements; these weights read at most {config.max_orbits} orbits and "
+                f"{config.max_roles} elements; train on larger crystals"
+            )
+    networks = weights.networks
+    table = CrystalTable.from_crystals(
+        crystals, identifiers=[crystal.formula for crystal in crystals]
+    )
+    examples = label_examples(
+        table,
+        _graphs(crystals),
+        weights.vocabulary,
+        n_embedded=networks.statistics.n_embedded,
+    )
+    batch = collate(examples, np.arange(len(crystals))).to(weights.device)
+    of_roles, of_orbits, of_crystals = weights.autoencoder.posteriors(
+        batch, no_noise(config, batch), code_temperature=1.0
+    )
+    coded = networks.coded_orbits(batch.templates)
+    roles = of_roles.sample.argmax(dim=-1).cpu()
+    orbits = (of_orbits.sample.argmax(dim=-1) * coded[..., None]).cpu()
+    wholes = of_crystals.sample.argmax(dim=-1).cpu()
+    return [
+        Codes(
+            crystal=tuple(wholes[row].tolist()),
+            roles=_tuples(roles[row, : len(set(crystal.species))]),
+            orbits=_tuples(orbits[row, : crystal.n_orbits]),
+        )
+        for row, crystal in enumerate(crystals)
+    ]
+
+
+@torch.inference_mode()
+def decode(
+    weights: Weights, template: SymmetricCrystal, codes: Codes
+) -> SymmetricCrystal:
+    """Crystal with the group, positions and roles of ``template`` and given codes.
+
+    Nothing else of ``template`` is read: species, cell and coordinates come from the
+    codes.
+    """
+    from crystalgen.generation.templates import to_templates
+
+    networks = weights.networks
+    prototype = Prototype(
+        space_group=template.space_group,
+        wyckoff=template.wyckoff,
+        roles=roles_of(template.species),
+    )
+    known = weights.vocabulary.index.get(prototype, -1) + 1
+    if known > networks.statistics.n_embedded:
+        known = 0
+    templates = to_templates((prototype,), np.array([known])).to(weights.device)
+    roles = torch.tensor([codes.roles], device=weights.device)
+    logits = networks.species_decoder(
+        templates, networks.species_codes.embed_indices(roles)
+    )
+    species = logits.argmax(dim=-1)
+    coords, parameters = decode_geometry(
+        networks,
+        templates,
+        species,
+        torch.tensor([codes.orbits], device=weights.device),
+        torch.tensor([codes.crystal], device=weights.device),
+    )
+    system = space_group(prototype.space_group).crystal_system
+    return SymmetricCrystal(
+        space_group=prototype.space_group,
+        wyckoff=prototype.wyckoff,
+        species=tuple(int(species[0, role]) for role in prototype.roles),
+        free_coords=coords[0],
+        lattice_parameters=constrain(parameters[0], system),
+    )
+
+
+def _graphs(crystals: Sequence[SymmetricCrystal]) -> GraphTable:
+    graphs = []
+    for crystal in crystals:
+        atoms = expand(crystal)
+        graphs.append(
+            quotient_graph(
+                atoms.lattice,
+                atoms.frac_coords,
+                atoms.orbit_of_atom,
+                atoms.representative,
+            )
+        )
+    return GraphTable.from_graphs(graphs)
+
+
+def _tuples(codes: torch.Tensor) -> tuple[tuple[int, ...], ...]:
+    return tuple(map(tuple, codes.tolist()))

@@ -1,0 +1,107 @@
+"""The Python interface: load weights, sample, encode, reconstruct."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from pymatgen.core import Structure
+
+from crystalgen.generation.candidate import Codes
+from crystalgen.generation.request import Request
+from crystalgen.generation.sampling import Sampling
+from crystalgen.generation.weights import Weights, load_weights
+from crystalgen.representation.conversion import from_structure
+from crystalgen.representation.crystal import SymmetricCrystal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generator:
+    """A trained model, ready to use.
+
+    >>> generator = Generator.load()
+    >>> [crystal] = generator.sample(Request(n=1, space_groups=(225,)), seed=1)
+    >>> crystal.space_group
+    225
+    """
+
+    weights: Weights
+    """Networks and what they were trained on."""
+    checkpoint: Path | None = None
+    """Where the weights came from; None for those inside the package."""
+
+    @classmethod
+    def load(cls, checkpoint: Path | str | None = None, *, device: str = "cpu") -> Self:
+        """Load a checkpoint, or the weights inside the package.
+
+        Args:
+            checkpoint: A file written by `crystalgen train`.
+            device: "cpu", "cuda", "mps" or "auto".
+
+        Raises:
+            CheckpointError: The file is missing, damaged, or holds another model.
+        """
+        path = None if checkpoint is None else Path(checkpoint)
+        return cls(weights=load_weights(path, device=device), checkpoint=path)
+
+    def sample(self, request: Request, *, seed: int = 0, workers: int = 1) -> Sampling:
+        """Generate valid and unique crystals, lazily.
+
+        Args:
+            request: What is wanted.
+            seed: Same seed, weights and request: same crystals.
+            workers: Processes that draw; each loads the weights once.
+
+        Returns:
+            An iterator of candidates; its `tally` says what became of the draws.
+
+        Raises:
+            RequestError: No crystal can fulfil the request.
+        """
+        return Sampling(
+            weights=self.weights,
+            request=request,
+            seed=seed,
+            workers=workers,
+            checkpoint=self.checkpoint,
+        )
+
+    def encode(self, structures: Iterable[Structure]) -> Iterator[Codes]:
+        """Discrete codes of crystals, in the same order.
+
+        Raises:
+            RepresentationError: A crystal is disordered or too large for the networks.
+        """
+        for _, codes in self._encoded(structures):
+            yield codes
+
+    def reconstruct(self, structures: Iterable[Structure]) -> Iterator[Structure]:
+        """Crystals decoded from the codes of given ones, in the same order.
+
+        Raises:
+            RepresentationError: A crystal is disordered or too large for the networks.
+        """
+        from crystalgen.generation.encoding import decode
+        from crystalgen.representation.conversion import to_structure
+
+        for crystal, codes in self._encoded(structures):
+            yield to_structure(decode(self.weights, crystal, codes))
+
+    def _encoded(
+        self, structures: Iterable[Structure]
+    ) -> Iterator[tuple[SymmetricCrystal, Codes]]:
+        # torch-geometric takes seconds to import and is needed here only
+        from crystalgen.generation.encoding import encode
+
+        batch: list[SymmetricCrystal] = []
+        for structure in structures:
+            batch.append(from_structure(structure))
+            if len(batch) == _BATCH:
+                yield from zip(batch, encode(self.weights, batch), strict=True)
+                batch = []
+        if batch:
+            yield from zip(batch, encode(self.weights, batch), strict=True)
+
+
+_BATCH = 64
+"""Crystals encoded together."""

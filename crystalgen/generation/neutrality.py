@@ -1,0 +1,89 @@
+"""Charge balance of a composition, checked inside the draw.
+
+Metals need no balance. Elsewhere each element takes one of its usual oxidation states
+(two neighbouring ones for metals of mixed valence) so that the charges cancel and the
+more electronegative elements are the negative ones (Pauling's rule). Stricter than
+asking for some states to cancel: rare states are left out.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import product
+
+from pymatgen.core import Composition, Element
+from smact.metallicity import metallicity_score
+from smact.utils.oxidation import ICSD24OxStatesFilter
+
+METALLICITY_LIMIT = 0.7
+"""Metallicity score (SMACT, 0 to 1) above which charges need no balance."""
+MIN_SHARE = 3.0
+"""Percent of an element's entries in the ICSD below which a state is unusual."""
+
+
+@lru_cache(maxsize=200_000)
+def is_neutral(species: tuple[int, ...], counts: tuple[int, ...]) -> bool:
+    """Whether usual oxidation states of the elements cancel, or the crystal is a metal.
+
+    Args:
+        species: Atomic numbers, each once.
+        counts: Atoms of each.
+
+    >>> is_neutral((11, 17), (1, 1)), is_neutral((11, 17), (2, 1))
+    (True, False)
+    """
+    elements = [Element.from_Z(number) for number in species]
+    if len(elements) == 1 or is_metallic(species, counts):
+        return True
+    options = [
+        list(_charges(element, count))
+        for element, count in zip(elements, counts, strict=True)
+    ]
+    return any(
+        sum(total for _, total in choice) == 0
+        and _follows_electronegativity(elements, [state for state, _ in choice])
+        for choice in product(*options)
+    )
+
+
+def is_metallic(species: tuple[int, ...], counts: tuple[int, ...]) -> bool:
+    """Whether the elements make a metal, by SMACT's metallicity score."""
+    composition = Composition(
+        {
+            Element.from_Z(number): count
+            for number, count in zip(species, counts, strict=True)
+        }
+    )
+    return metallicity_score(composition) > METALLICITY_LIMIT
+
+
+@lru_cache(maxsize=1)
+def usual_states() -> dict[str, tuple[int, ...]]:
+    """Usual oxidation states of each element, without zero, from SMACT's ICSD count."""
+    table = ICSD24OxStatesFilter().filter(include_zero=False, commonality=MIN_SHARE)
+    return {
+        str(symbol): tuple(int(state) for state in str(states).split())
+        for symbol, states in zip(
+            table["element"], table["oxidation_state"], strict=True
+        )
+    }
+
+
+def _charges(element: Element, count: int) -> Iterator[tuple[float, int]]:
+    """Mean state and total charge of all atoms of an element."""
+    states = usual_states().get(element.symbol, element.common_oxidation_states)
+    for state in states:
+        yield state, state * count
+    if not (element.is_transition_metal or element.is_lanthanoid):
+        return
+    for state in states:
+        if state > 0 and state + 1 in states:
+            for raised in range(1, count):
+                total = state * count + raised
+                yield total / count, total
+
+
+def _follows_electronegativity(elements: list[Element], states: list[float]) -> bool:
+    """Whether each positive element is less electronegative than each negative one."""
+    positive = [e.X for e, state in zip(elements, states, strict=True) if state > 0]
+    negative = [e.X for e, state in zip(elements, states, strict=True) if state < 0]
+    return bool(positive and negative) and max(positive) <= min(negative)

@@ -1,0 +1,104 @@
+"""Templates never seen in training, from the autoregressive prior under masks."""
+
+import numpy as np
+import torch
+from jaxtyping import Float64, Int
+
+from crystalgen.estimators.gumbel_softmax import gumbel_max
+from crystalgen.generation.noise import Purpose, row_noise
+from crystalgen.generation.weights import Weights
+from crystalgen.model.batch import Templates
+from crystalgen.model.tables import MAX_LETTERS, symmetry_tables
+from crystalgen.representation.legality import legal_letters
+from crystalgen.representation.prototype import Prototype
+
+
+@torch.inference_mode()
+def draw_new_prototypes(
+    weights: Weights,
+    groups: Int[np.ndarray, " rows"],
+    *,
+    seed: int,
+    draws: Int[np.ndarray, " rows"],
+    max_atoms: int,
+    temperature: float,
+) -> tuple[list[Prototype], Float64[np.ndarray, " rows"]]:
+    """Draw positions and roles of the given groups, one orbit after the other.
+
+    Args:
+        weights: Trained networks.
+        groups: Space group of each row.
+        seed: Of the run.
+        draws: Number of the draw of each row.
+        max_atoms: Most atoms in the primitive cell.
+        temperature: Of the draws.
+
+    Returns:
+        The prototypes and their log-probabilities given the group, in nats.
+    """
+    prior = weights.networks.prototype_prior
+    config = weights.config
+    first = symmetry_tables().first_position.numpy()
+    n_rows, n_letters = len(groups), MAX_LETTERS + 1
+    noise = row_noise(
+        seed,
+        draws,
+        (config.max_orbits, n_letters + config.max_roles),
+        attempt=1,
+        purpose=Purpose.TEMPLATE,
+    ).to(weights.device)
+    space_group = torch.from_numpy(groups.astype(np.int64)).to(weights.device)
+    rows = torch.arange(n_rows, device=weights.device)
+    letters: list[list[int]] = [[] for _ in range(n_rows)]
+    roles: list[list[int]] = [[] for _ in range(n_rows)]
+    is_open = np.ones(n_rows, dtype=bool)
+    log_prob = torch.zeros(n_rows, device=weights.device)
+    hidden, past = prior.transformer.step(prior.template.group(space_group), None)
+    for step in range(config.max_orbits):
+        last = torch.tensor([sites[-1] if sites else 0 for sites in letters])
+        legal = torch.from_numpy(
+            np.stack(
+                [
+                    legal_letters(int(group), tuple(sites), max_atoms=max_atoms)
+                    for group, sites in zip(groups, letters, strict=True)
+                ]
+            )
+        ).to(weights.device)
+        logits = prior.letter_logits(hidden, space_group, last.to(weights.device))
+        logits = logits.masked_fill(~legal, -torch.inf)
+        chosen = gumbel_max(logits, noise[:, step, :n_letters], temperature=temperature)
+        opened = torch.from_numpy(is_open).to(weights.device)
+        gained = logits.log_softmax(dim=-1)[rows, chosen]
+        log_prob += torch.where(opened, gained, 0.0)
+        is_open &= (chosen != prior.end).cpu().numpy()
+        if not is_open.any():
+            break
+        letter = chosen.clamp(max=MAX_LETTERS - 1).cpu().numpy()
+        position = torch.from_numpy(np.where(is_open, first[groups] + letter, 0))
+        position = position.to(weights.device)
+        n_used = torch.tensor([len(set(row)) for row in roles])
+        role_logits = prior.role_logits(hidden, position, n_used.to(weights.device))
+        role = gumbel_max(
+            role_logits, noise[:, step, n_letters:], temperature=temperature
+        )
+        opened = torch.from_numpy(is_open).to(weights.device)
+        gained = role_logits.log_softmax(dim=-1)[rows, role]
+        log_prob += torch.where(opened, gained, 0.0)
+        for row in np.flatnonzero(is_open).tolist():
+            letters[row].append(int(letter[row]))
+            roles[row].append(int(role[row]))
+        token = prior.template(
+            Templates(
+                space_group=space_group,
+                position=position[:, None],
+                role=role[:, None],
+                prototype=torch.zeros_like(space_group),
+            ),
+            first_place=step,
+        )[:, 0]
+        hidden, past = prior.transformer.step(token, past)
+    prototypes = [
+        Prototype(space_group=int(group), wyckoff=tuple(sites), roles=tuple(row))
+        for group, sites, row in zip(groups, letters, roles, strict=True)
+    ]
+    return prototypes, log_prob.double().cpu().numpy()

@@ -1,0 +1,59 @@
+"""Noise that depends on the draw alone.
+
+Every draw has streams of its own, named by seed, draw, attempt and purpose. So crystal
+number i is the same whatever the batch, the number of workers or an interruption.
+"""
+
+from collections.abc import Sequence
+from enum import IntEnum
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+
+class Purpose(IntEnum):
+    """What a stream is for."""
+
+    TEMPLATE = 0
+    SPECIES = 1
+    GEOMETRY = 2
+
+
+def stream(
+    seed: int, draw: int, *, attempt: int, purpose: Purpose
+) -> np.random.Generator:
+    """Random stream of one purpose of one attempt at one draw.
+
+    Philox is counter-based (Salmon et al., 2011): the name of the stream is its key and
+    the high words of its counter, so streams never overlap.
+
+    Args:
+        seed: Of the whole run, >= 0.
+        draw: Index of the draw, >= 0.
+        attempt: Number of the attempt, >= 0.
+        purpose: What the numbers are for.
+    """
+    counter = np.array([0, 0, attempt * len(Purpose) + purpose, draw], dtype=np.uint64)
+    return np.random.Generator(np.random.Philox(key=seed, counter=counter))
+
+
+def row_noise(
+    seed: int,
+    draws: Int[np.ndarray, " rows"],
+    shape: Sequence[int],
+    *,
+    attempt: int,
+    purpose: Purpose,
+) -> Float[Tensor, "rows ..."]:
+    """Gumbel(0, 1) noise, one row for each draw from its own stream.
+
+    A row of a larger first axis begins like one of a smaller, so padding is harmless.
+    """
+    noise = np.empty((len(draws), *shape), dtype=np.float32)
+    for row, draw in enumerate(draws.tolist()):
+        generator = stream(seed, draw, attempt=attempt, purpose=purpose)
+        generator.standard_exponential(out=noise[row], dtype=np.float32)
+    np.maximum(noise, np.finfo(np.float32).tiny, out=noise)
+    return torch.from_numpy(-np.log(noise))

@@ -1,0 +1,129 @@
+"""Candidates one after the other: draw, check, drop duplicates, count."""
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, field
+from itertools import count, islice
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from crystalgen.generation.candidate import Candidate, Tally
+from crystalgen.generation.drawing import DRAWS_PER_BLOCK, Outcome, draw_block
+from crystalgen.generation.duplicates import SeenCrystals
+from crystalgen.generation.request import Request
+from crystalgen.generation.templates import TemplateSource
+from crystalgen.generation.weights import Weights, load_weights
+
+ATTEMPTS = 24
+"""Times that the species or geometry of one draw may be drawn."""
+TRIES_PER_CRYSTAL = 20
+"""Draws after which a run gives up, per crystal asked for."""
+
+
+@dataclass(kw_only=True)
+class Sampling:
+    """An iterator of candidates that counts what it does.
+
+    Attributes:
+        weights: Trained networks.
+        request: What is wanted.
+        seed: Same seed, same crystals.
+        workers: Processes that draw; 1 draws in this one.
+        checkpoint: Where workers load the weights from; None for the default ones.
+        tally: What became of the draws so far.
+    """
+
+    weights: Weights
+    request: Request
+    seed: int
+    workers: int = 1
+    checkpoint: Path | None = None
+    tally: Tally = field(default_factory=Tally)
+
+    def __post_init__(self) -> None:
+        self._source = TemplateSource(weights=self.weights, request=self.request)
+        self._candidates = self._run()
+
+    def __iter__(self) -> Iterator[Candidate]:
+        return self
+
+    def __next__(self) -> Candidate:
+        return next(self._candidates)
+
+    @property
+    def cap(self) -> int:
+        """Draws after which the run ends, complete or not."""
+        return TRIES_PER_CRYSTAL * self.request.n + 10 * DRAWS_PER_BLOCK
+
+    def _run(self) -> Iterator[Candidate]:
+        seen = SeenCrystals()
+        tally = self.tally
+        blocks = self._blocks() if self.workers == 1 else self._blocks_of_workers()
+        for outcome in (outcome for block in blocks for outcome in block):
+            tally.drawn += 1
+            tally.redrawn += outcome.redrawn
+            if outcome.fault or outcome.candidate is None:
+                tally.rejected[outcome.fault or "species"] += 1
+            else:
+                tally.valid += 1
+                if seen.add(outcome.candidate.crystal):
+                    tally.unique += 1
+                    yield outcome.candidate
+                else:
+                    tally.rejected["duplicate"] += 1
+            if tally.unique >= self.request.n or tally.drawn >= self.cap:
+                return
+
+    def _blocks(self) -> Iterator[list[Outcome]]:
+        for number in count():
+            yield run_block(self.weights, self._source, self.seed, number)
+
+    def _blocks_of_workers(self) -> Iterator[list[Outcome]]:
+        """The same blocks in the same order, drawn by several processes."""
+        with ProcessPoolExecutor(
+            self.workers,
+            mp_context=get_context("spawn"),
+            initializer=_start_worker,
+            initargs=(self.checkpoint, str(self.weights.device), self.request),
+        ) as pool:
+            ahead: list[Future[list[Outcome]]] = []
+            numbers = count()
+            try:
+                while True:
+                    for number in islice(numbers, 2 * self.workers - len(ahead)):
+                        ahead.append(pool.submit(_work, self.seed, number))
+                    yield ahead.pop(0).result()
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+
+
+def run_block(
+    weights: Weights, source: TemplateSource, seed: int, number: int
+) -> list[Outcome]:
+    """Draw one block of a run; a pure function of its arguments."""
+    first = number * DRAWS_PER_BLOCK
+    draws = np.arange(first, first + DRAWS_PER_BLOCK)
+    return draw_block(
+        weights,
+        source.draw(seed, draws),
+        seed=seed,
+        temperature=source.request.temperature,
+        attempts=ATTEMPTS,
+    )
+
+
+_worker: list[tuple[Weights, TemplateSource]] = []
+
+
+def _start_worker(checkpoint: Path | None, device: str, request: Request) -> None:
+    torch.set_num_threads(1)
+    weights = load_weights(checkpoint, device=device)
+    _worker.append((weights, TemplateSource(weights=weights, request=request)))
+
+
+def _work(seed: int, number: int) -> list[Outcome]:
+    weights, source = _worker[0]
+    return run_block(weights, source, seed, number)

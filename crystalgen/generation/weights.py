@@ -1,0 +1,122 @@
+"""Trained weights and the networks they fill."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from crystalgen.config import build
+from crystalgen.errors import CheckpointError
+from crystalgen.generation.contacts import distance_limits
+from crystalgen.model.autoencoder import CrystalAutoencoder, GenerativeNetworks
+from crystalgen.model.checkpoint import Checkpoint, load_checkpoint
+from crystalgen.model.config import ModelConfig
+from crystalgen.model.statistics import Statistics
+from crystalgen.representation.prototype import PrototypeVocabulary
+
+DEFAULT_WEIGHTS = "mp-20.safetensors"
+_GENERATIVE = "generative."
+_STATISTICS = "generative.statistics."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """Networks with trained weights.
+
+    Attributes:
+        name: What the weights are called.
+        sha256: Of the tensor bytes in the checkpoint.
+        networks: Codebooks, decoders and priors, in evaluation mode.
+        device: Where they are.
+        tensors: All tensors of the checkpoint, for the encoder.
+    """
+
+    name: str
+    sha256: str
+    networks: GenerativeNetworks
+    device: torch.device
+    tensors: dict[str, Tensor]
+
+    @property
+    def config(self) -> ModelConfig:
+        """Shape of the networks."""
+        return self.networks.config
+
+    @cached_property
+    def vocabulary(self) -> PrototypeVocabulary:
+        """Known prototypes."""
+        return self.networks.statistics.vocabulary
+
+    @cached_property
+    def distance_limits(self) -> Float[np.ndarray, "species species"]:
+        """Smallest distance in Å that each pair of elements may have."""
+        return distance_limits(self.networks.statistics.shortest.cpu().numpy())
+
+    @cached_property
+    def autoencoder(self) -> CrystalAutoencoder:
+        """The whole autoencoder; loads torch-geometric, which generation does not."""
+        whole = CrystalAutoencoder(self.config, self.networks.statistics)
+        whole.load_state_dict(self.tensors)
+        return whole.to(self.device).eval()
+
+
+def load_weights(path: Path | None, *, device: str = "cpu") -> Weights:
+    """Load a checkpoint, or the weights inside the package.
+
+    Args:
+        path: A checkpoint written by `crystalgen train`; None for the default weights.
+        device: "cpu", "cuda", "mps" or "auto".
+
+    Raises:
+        CheckpointError: The file is missing, damaged, or holds another model.
+    """
+    if path is not None:
+        return _fill(load_checkpoint(path), where=str(path), device=device)
+    packaged = files("crystalgen.model") / "weights" / DEFAULT_WEIGHTS
+    with as_file(packaged) as file:
+        return _fill(load_checkpoint(file), where=DEFAULT_WEIGHTS, device=device)
+
+
+def _fill(checkpoint: Checkpoint, *, where: str, device: str) -> Weights:
+    try:
+        settings = checkpoint.config["model"]
+        config = build(ModelConfig, settings, where=f"{where} [model]")
+        statistics = Statistics.from_tensors(_under(checkpoint.tensors, _STATISTICS))
+        networks = GenerativeNetworks(config, statistics)
+        networks.load_state_dict(_under(checkpoint.tensors, _GENERATIVE))
+    except (KeyError, RuntimeError) as error:
+        raise CheckpointError(
+            f"{where}: its tensors do not fit this version's networks ({error}); "
+            "train again, or install the version that wrote it"
+        ) from error
+    place = _device(device)
+    return Weights(
+        name=checkpoint.name,
+        sha256=checkpoint.sha256,
+        networks=networks.to(place).eval(),
+        device=place,
+        tensors=checkpoint.tensors,
+    )
+
+
+def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
+def _device(name: str) -> torch.device:
+    if name != "auto":
+        return torch.device(name)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
