@@ -2,7 +2,8 @@
 
 spglib finds the symmetry; the description uses this package's own Wyckoff table: each
 orbit is matched to the position whose map reproduces it, so letters never depend on
-how spglib counts them.
+how spglib counts them. Cell and atoms are averaged over all operations of the group, so
+the result does not depend on which atoms or which cell represent the crystal.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from jaxtyping import Float, Int
 from crystalgen.errors import SymmetryError
 from crystalgen.symmetry import engine
 from crystalgen.symmetry.gate import check_geometry
-from crystalgen.symmetry.lattice import constrain, lattice_parameters
+from crystalgen.symmetry.lattice import constrain, metric_parameters
 from crystalgen.symmetry.wyckoff import SpaceGroup, WyckoffPosition, space_group
 
 
@@ -59,25 +60,28 @@ def detect(
     if found.hall_number != group.hall_number:
         found = engine.dataset(*cell, symprec=symprec, hall_number=group.hall_number)
     std_lattice = np.asarray(found.std_lattice)
-    std_positions = np.asarray(found.std_positions)
-    orbit_of_atom, input_atom = _orbits(found)
+    atoms = frac_coords @ found.transformation_matrix.T + found.origin_shift
+    orbit_of_atom = np.asarray(found.crystallographic_orbits)
+    orbit_of_std_atom, input_atom = _orbits(found)
     orbits = []
     for orbit in np.unique(orbit_of_atom):
-        members = np.flatnonzero(orbit_of_atom == orbit)
+        members = np.flatnonzero(orbit_of_std_atom == orbit)
         index, xyz = _match(
             group,
-            std_positions[members[0]],
+            found.std_positions[members[0]],
             std_lattice,
             n_images=len(members),
             guess=found.wyckoffs[input_atom[members[0]]],
             tolerance=2 * symprec,
         )
-        orbits.append((index, int(found.std_types[members[0]]), xyz))
+        averaged = _average(
+            group, index, xyz, atoms[orbit_of_atom == orbit], std_lattice
+        )
+        orbits.append((index, int(found.std_types[members[0]]), averaged))
+    std_vectors = np.linalg.inv(found.transformation_matrix).T @ lattice
     return Detected(
         space_group=group.number,
-        lattice_parameters=constrain(
-            lattice_parameters(std_lattice), group.crystal_system
-        ),
+        lattice_parameters=_average_cell(group, std_vectors),
         wyckoff=tuple(index for index, _, _ in orbits),
         numbers=tuple(number for _, number, _ in orbits),
         free_coords=np.array([xyz for _, _, xyz in orbits]),
@@ -169,5 +173,36 @@ def _parameters(
     residual -= np.rint(residual)
     distances = np.linalg.norm(residual @ lattice, axis=1)
     nearest = int(distances.argmin())
-    wrapped = xyz[nearest] % 1.0
-    return np.where(wrapped < 1.0, wrapped, 0.0), float(distances[nearest])
+    return xyz[nearest], float(distances[nearest])
+
+
+def _average(
+    group: SpaceGroup,
+    index: int,
+    xyz: Float[np.ndarray, "3"],
+    atoms: Float[np.ndarray, "atoms 3"],
+    lattice: Float[np.ndarray, "3 3"],
+) -> Float[np.ndarray, "3"]:
+    """Parameters in [0, 1) of an orbit, averaged over all its atoms and operations."""
+    position = group.positions[index]
+    point = position.maps[0, :, :3] @ xyz + position.maps[0, :, 3]
+    images = np.einsum("jab,ib->ija", group.rotations, atoms) + group.translations
+    offset = images - point
+    offset -= np.rint(offset)
+    distances = np.linalg.norm(offset @ lattice, axis=2)
+    n_fixing = len(group.rotations) // position.multiplicity
+    nearest = np.argpartition(distances, n_fixing - 1, axis=1)[:, :n_fixing]
+    shift = np.take_along_axis(offset, nearest[:, :, None], axis=1).mean(axis=(0, 1))
+    averaged = position.inverse @ (point + shift - position.maps[0, :, 3])
+    averaged -= np.floor(averaged)
+    return np.where(averaged < 1.0, averaged, 0.0)
+
+
+def _average_cell(
+    group: SpaceGroup, vectors: Float[np.ndarray, "3 3"]
+) -> Float[np.ndarray, "6"]:
+    """Lattice parameters of a cell whose metric is averaged over the point group."""
+    rotations = group.rotations
+    metric = rotations.swapaxes(1, 2) @ (vectors @ vectors.T) @ rotations
+    averaged = metric_parameters(metric.mean(axis=0))
+    return constrain(averaged, group.crystal_system)

@@ -6,6 +6,7 @@ not finite or nearly singular, so `crystalgen.symmetry.gate` comes before every 
 that takes a structure.
 """
 
+import os
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,12 @@ from crystalgen.errors import SymmetryError
 
 Dataset = spglib.SpglibDataset
 """What spglib says of a structure; read it by attributes."""
+
+
+def _speak_by_exceptions() -> None:
+    """Have spglib raise instead of returning None, and keep it off stderr."""
+    spglib.error.OLD_ERROR_HANDLING = False
+    os.environ.setdefault("SPGLIB_WARNING", "OFF")
 
 
 def operations(
@@ -34,25 +41,12 @@ def operations(
     Raises:
         SymmetryError: There is no such setting.
     """
-    spglib.error.OLD_ERROR_HANDLING = False
+    _speak_by_exceptions()
     found = spglib.get_symmetry_from_database(hall_number)
     if found is None:
         raise SymmetryError(f"Hall number: got {hall_number}; expected 1 to 530")
     rotations = np.asarray(found["rotations"], dtype=np.int64)
     return rotations, np.asarray(found["translations"], dtype=np.float64)
-
-
-def symbol_and_choice(hall_number: int) -> tuple[str, str]:
-    """Short Hermann-Mauguin symbol ("Fm-3m") and choice ("2", "H", "b", "").
-
-    Raises:
-        SymmetryError: There is no such setting.
-    """
-    spglib.error.OLD_ERROR_HANDLING = False
-    kind = spglib.get_spacegroup_type(hall_number)
-    if kind is None:
-        raise SymmetryError(f"Hall number: got {hall_number}; expected 1 to 530")
-    return kind.international_short, kind.choice
 
 
 def dataset(
@@ -75,7 +69,7 @@ def dataset(
     Raises:
         SymmetryError: spglib finds no group, or not the group of `hall_number`.
     """
-    spglib.error.OLD_ERROR_HANDLING = False
+    _speak_by_exceptions()
     cell: Any = (lattice, frac_coords, numbers)  # spglib says lists, takes arrays
     try:
         found = spglib.get_symmetry_dataset(

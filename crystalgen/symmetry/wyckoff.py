@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from crystalgen.errors import SymmetryError
-from crystalgen.symmetry.engine import operations, symbol_and_choice
+from crystalgen.symmetry.engine import operations
 
 CrystalSystem = Literal[
     "triclinic",
@@ -30,6 +30,8 @@ CrystalSystem = Literal[
 ]
 LETTERS = "abcdefghijklmnopqrstuvwxyzA"
 """Letter of each index; group 47 has 27 positions, the last is called alpha or A."""
+LATTICE_POINTS = {"P": 1, "A": 2, "C": 2, "I": 2, "R": 3, "F": 4}
+"""Lattice points per conventional cell, by the first letter of the symbol."""
 _LAST_OF_SYSTEM: tuple[tuple[int, CrystalSystem], ...] = (
     (2, "triclinic"),
     (15, "monoclinic"),
@@ -89,7 +91,7 @@ class SpaceGroup:
 
 @lru_cache(maxsize=1)
 def wyckoff_table() -> dict[str, dict[str, str | int]]:
-    """The packaged table: per group its Hall number, positions and normalizer."""
+    """The packaged table, by group number as text; read once, when first asked for."""
     text = files("crystalgen.symmetry").joinpath("wyckoff_table.json").read_text()
     return json.loads(text)
 
@@ -113,6 +115,15 @@ def parse_affine(text: str) -> Float[np.ndarray, "3 4"]:
     return np.array(rows)
 
 
+def crystal_system(number: int) -> CrystalSystem:
+    """Crystal system of a space group, 1 to 230.
+
+    >>> crystal_system(194)
+    'hexagonal'
+    """
+    return next(system for last, system in _LAST_OF_SYSTEM if number <= last)
+
+
 @lru_cache(maxsize=230)
 def space_group(number: int) -> SpaceGroup:
     """Look a space group up; the first look-up reads the packaged table.
@@ -128,15 +139,14 @@ def space_group(number: int) -> SpaceGroup:
     entry = wyckoff_table()[str(number)]
     hall_number = int(entry["hall"])
     rotations, translations = operations(hall_number)
-    symbol, choice = symbol_and_choice(hall_number)
     identity = (rotations == np.eye(3, dtype=int)).all(axis=(1, 2))
     triplets = str(entry["wyckoff"]).split()
     return SpaceGroup(
         number=number,
         hall_number=hall_number,
-        symbol=symbol,
-        choice=choice,
-        crystal_system=next(s for last, s in _LAST_OF_SYSTEM if number <= last),
+        symbol=str(entry["symbol"]),
+        choice=str(entry["choice"]),
+        crystal_system=crystal_system(number),
         n_centring=int(identity.sum()),
         rotations=rotations,
         translations=translations % 1.0,
@@ -157,17 +167,11 @@ def _position(
     images = rotations @ first
     images[:, :, 3] += translations
     images[0] = first
-    # 48ths hold every tabulated fraction exactly
-    keys = np.rint(images * 48).astype(np.int64)
-    keys[:, :, 3] %= 48
-    unique = _first_of_each(keys.reshape(len(keys), 12))
-    images, keys = images[unique], keys[unique]
+    images = images[_first_of_each(_codes(images))]
     centring = translations[(rotations == np.eye(3, dtype=int)).all(axis=(1, 2))]
-    moved = np.repeat(keys[:, None], len(centring), axis=1)
-    moved[..., 3] = (moved[..., 3] + np.rint(centring * 48).astype(np.int64)) % 48
-    rows = moved.reshape(len(keys), len(centring), 12)
-    names = np.array([min(map(tuple, variants)) for variants in rows.tolist()])
-    lattice_points = _first_of_each(names)
+    moved = np.repeat(images[:, None], len(centring), axis=1)
+    moved[..., 3] += centring
+    lattice_points = _first_of_each(_codes(moved).min(axis=1))
     later = np.setdiff1d(np.arange(len(images)), lattice_points)
     free = tuple(bool(used) for used in (first[:, :3] != 0).any(axis=0))
     return WyckoffPosition(
@@ -180,9 +184,20 @@ def _position(
     )
 
 
-def _first_of_each(rows: Int[np.ndarray, "rows columns"]) -> Int[np.ndarray, " unique"]:
-    """Indices of the first occurrence of each distinct row, ascending."""
-    return np.sort(np.unique(rows, axis=0, return_index=True)[1])
+def _codes(maps: Float[np.ndarray, "*maps 3 4"]) -> Int[np.ndarray, "*maps"]:
+    """One integer per map, the same for maps that differ by whole lattice vectors.
+
+    Exact: coefficients are -2 to 2, and 48ths hold every tabulated fraction.
+    """
+    linear = np.rint(maps[..., :3]).astype(np.int64) + 2
+    shifts = np.rint(maps[..., 3] * 48).astype(np.int64) % 48
+    code = linear.reshape(*maps.shape[:-2], 9) @ (5 ** np.arange(9))
+    return code * 48**3 + shifts @ (48 ** np.arange(3))
+
+
+def _first_of_each(codes: Int[np.ndarray, " codes"]) -> Int[np.ndarray, " unique"]:
+    """Indices of the first occurrence of each distinct code, ascending."""
+    return np.sort(np.unique(codes, return_index=True)[1])
 
 
 def _inverse(first: Float[np.ndarray, "3 4"]) -> Int[np.ndarray, "3 3"]:
