@@ -11,7 +11,12 @@ from jaxtyping import Float64, Int
 from crystalgen.errors import RepresentationError
 from crystalgen.representation.elements import RANKS, SYMBOLS
 from crystalgen.symmetry.lattice import constrain
-from crystalgen.symmetry.wyckoff import LETTERS, space_group
+from crystalgen.symmetry.wyckoff import (
+    LATTICE_POINTS,
+    LETTERS,
+    crystal_system,
+    wyckoff_table,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -94,14 +99,17 @@ def primitive_multiplicities(number: int) -> tuple[int, ...]:
     >>> primitive_multiplicities(225)[:3]
     (1, 1, 2)
     """
-    group = space_group(number)
-    return tuple(p.multiplicity // group.n_centring for p in group.positions)
+    entry = wyckoff_table()[str(number)]
+    n_centring = LATTICE_POINTS[str(entry["symbol"])[0]]
+    return tuple(int(n) // n_centring for n in str(entry["multiplicities"]).split())
 
 
 @lru_cache(maxsize=230)
 def free_parameters(number: int) -> Int[np.ndarray, "letters 3"]:
     """1 where a Wyckoff position of a space group uses x, y or z, else 0."""
-    return np.array([p.free for p in space_group(number).positions], dtype=np.int64)
+    triplets = str(wyckoff_table()[str(number)]["wyckoff"]).split()
+    uses = [[int(axis in triplet) for axis in "xyz"] for triplet in triplets]
+    return np.array(uses, dtype=np.int64)
 
 
 def _check_orbits(crystal: SymmetricCrystal) -> None:
@@ -141,7 +149,7 @@ def _check_parameters(crystal: SymmetricCrystal) -> None:
             f"free coordinates: got {coords.tolist()}; expected [0, 1), and 0 where "
             f"the Wyckoff positions {crystal.label} use none"
         )
-    system = space_group(crystal.space_group).crystal_system
+    system = crystal_system(crystal.space_group)
     obeyed = constrain(parameters, system)
     if not np.abs(obeyed - parameters).max() < 1e-9 or parameters[:3].min() <= 0:
         raise RepresentationError(
