@@ -109,8 +109,10 @@ def fit(
         **describe,
     }
     open_run(out, state, settings, resume=resume)
+    machine.wait()  # all look for a state before one writes it
     run = _Run(out, state, config, machine, settings, steps, describe)
     yield from run.reports(problem, validation, stop)
+    machine.wait()  # none leaves before the last state is written
 
 
 @dataclass(slots=True)
@@ -203,7 +205,7 @@ class _Run:
 
     def log(
         self,
-        metrics: MetricsLog | None,
+        metrics: MetricsLog,
         step: Step,
         validated: Mapping[str, float],
         crystals_per_s: float,
@@ -224,8 +226,7 @@ class _Run:
         line |= {f"val_{name}": value for name, value in validated.items()}
         line |= {"crystals_per_s": crystals_per_s, "minutes": counters.minutes}
         counters.logged_crystals, counters.logged = 0, {}
-        if metrics is not None:
-            metrics.append(line)
+        metrics.append(line)
 
     def save(self) -> None:
         """Write the state and the averaged weights; only the first process does."""

@@ -183,12 +183,16 @@ def validate(
 
 
 class _LossOf(nn.Module):
-    """The loss as the forward pass of a module, which is what DDP synchronizes."""
+    """The loss as the forward pass of a module, which is what DDP synchronizes.
+
+    DDP sees the parameters only: buffers are facts of the training data, equal on all
+    processes, of types that gloo cannot send.
+    """
 
     def __init__(self, model: nn.Module, problem: Problem) -> None:
         super().__init__()
-        self.model = model
-        self.problem = problem
+        self.trained = nn.ParameterList(model.parameters())
+        self._hidden = (model, problem)
 
     def forward(
         self,
@@ -196,9 +200,8 @@ class _LossOf(nn.Module):
         progress: float,
         generator: torch.Generator,
     ) -> tuple[Float[Tensor, ""], int, dict[str, Tensor]]:
-        losses = self.problem.loss_of(
-            self.model, batch, progress=progress, generator=generator
-        )
+        model, problem = self._hidden
+        losses = problem.loss_of(model, batch, progress=progress, generator=generator)
         parts = {name: part.detach() for name, part in losses.parts.items()}
         return losses.total, losses.n_crystals, parts
 
@@ -209,14 +212,8 @@ def _shared(
     loss_of = _LossOf(model, problem)
     if machine.world_size == 1:
         return loss_of
-    machine.broadcast(model.state_dict().values())
-    return DistributedDataParallel(
-        loss_of,
-        init_sync=False,  # gloo cannot send every type that a buffer may have
-        broadcast_buffers=False,
-        # a batch without free coordinates leaves their head without a gradient
-        find_unused_parameters=True,
-    )
+    # a batch without free coordinates leaves their head without a gradient
+    return DistributedDataParallel(loss_of, find_unused_parameters=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,13 +5,13 @@ by NCCL on CUDA and by gloo elsewhere.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, distributed
+from torch import distributed
 
 from crystalgen.errors import ConfigError
 from crystalgen.training.config import TrainConfig
@@ -49,13 +49,10 @@ class Machine:
         distributed.all_reduce(total)
         return total.tolist()
 
-    def broadcast(self, tensors: Iterable[Tensor]) -> None:
-        """Overwrite tensors with those of the first process, byte by byte."""
+    def wait(self) -> None:
+        """Go on when all processes have come here."""
         if self.world_size > 1:
-            for tensor in tensors:
-                sent = tensor.detach().contiguous().reshape(-1).view(torch.uint8)
-                distributed.broadcast(sent, src=0)
-                tensor.detach().copy_(sent.view(tensor.dtype).view_as(tensor))
+            distributed.barrier()
 
     @contextmanager
     def seeded(self, seed: int, step: int) -> Iterator[torch.Generator]:

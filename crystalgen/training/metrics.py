@@ -20,8 +20,9 @@ log = logging.getLogger(__name__)
 class MetricsLog:
     """Where the metrics of a run go."""
 
-    path: Path
-    """``metrics.jsonl``: one flat object per line, each with a ``step``."""
+    path: Path | None
+    """``metrics.jsonl``: one flat object per line, each with a ``step``. None where
+    another process writes."""
     board: "SummaryWriter | None" = None
     """TensorBoard's files, if asked for."""
 
@@ -31,6 +32,8 @@ class MetricsLog:
         Raises:
             TrainingError: The line cannot be written.
         """
+        if self.path is None:
+            return
         try:
             with self.path.open("a") as file:
                 file.write(json.dumps(dict(values)) + "\n")
@@ -49,7 +52,7 @@ class MetricsLog:
 @contextmanager
 def open_metrics(
     folder: Path, *, step: int, is_first: bool = True, tensorboard: bool = False
-) -> Iterator[MetricsLog | None]:
+) -> Iterator[MetricsLog]:
     """Open the metrics of a run folder for appending after ``step``.
 
     Lines after ``step``, which an interrupted session wrote after its last
@@ -58,14 +61,14 @@ def open_metrics(
     Args:
         folder: Of the run; it exists.
         step: From which the run goes on.
-        is_first: Whether this process writes; the others get None.
+        is_first: Whether this process writes; the others drop all.
         tensorboard: Also write to ``tensorboard/`` in the folder.
 
     Raises:
         ConfigError: TensorBoard is asked for and not installed.
     """
     if not is_first:
-        yield None
+        yield MetricsLog(path=None)
         return
     path = folder / "metrics.jsonl"
     if path.exists():
