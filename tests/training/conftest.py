@@ -13,6 +13,8 @@ from crystalgen.training.fit import fit
 from crystalgen.training.machine import Machine
 from crystalgen.training.problem import Losses
 
+collect_ignore = ["ddp_worker.py"]  # a program for torchrun, no module
+
 
 @dataclass(frozen=True)
 class ToyBatch:
