@@ -68,7 +68,9 @@ class Candidate:
         """The primitive cell as ASE's `Atoms`."""
         from pymatgen.io.ase import AseAtomsAdaptor
 
-        return AseAtomsAdaptor.get_atoms(self.structure, msonable=False)
+        # pymatgen annotates its own stand-in for a missing ase
+        atoms = AseAtomsAdaptor.get_atoms(self.structure, msonable=False)
+        return atoms  # pyright: ignore[reportReturnType]
 
 
 @dataclass(slots=True, kw_only=True)

@@ -52,7 +52,7 @@ class OrbitMessages(MessagePassing):
         )
         return orbits + self.update(heard)
 
-    def message(
+    def message(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, source_j: Tensor, target_i: Tensor, radial: Tensor
     ) -> Float[Tensor, "edges channels"]:
         """Gate times core, per edge."""
