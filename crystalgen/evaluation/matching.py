@@ -1,0 +1,42 @@
+"""Which crystals of a set are the same, and which are known already.
+
+Two crystals are the same if pymatgen's ``StructureMatcher`` with its default
+tolerances says so; only crystals of one reduced formula are compared.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from pymatgen.analysis.structure_matcher import StructureMatcher
+from pymatgen.core import Structure
+
+
+def duplicates(structures: Sequence[Structure]) -> list[int]:
+    """Indices of structures that repeat an earlier one.
+
+    Of each class of equal structures the first is no duplicate.
+    """
+    matcher = StructureMatcher()
+    repeated = []
+    for indices in by_formula(structures).values():
+        kept: list[int] = []
+        for index in indices:
+            if any(matcher.fit(structures[index], structures[k]) for k in kept):
+                repeated.append(index)
+            else:
+                kept.append(index)
+    return sorted(repeated)
+
+
+def is_known(structure: Structure, known: Iterable[Structure]) -> bool:
+    """Whether the structure matches one of the known ones of its own formula."""
+    matcher = StructureMatcher()
+    return any(matcher.fit(structure, each) for each in known)
+
+
+def by_formula(structures: Sequence[Structure]) -> dict[str, list[int]]:
+    """Indices of the structures of each reduced formula, in order."""
+    groups: dict[str, list[int]] = {}
+    for index, structure in enumerate(structures):
+        formula = structure.composition.reduced_formula
+        groups.setdefault(formula, []).append(index)
+    return groups
