@@ -33,12 +33,8 @@ def open_run(
             created.
         CheckpointError: The state does not belong to this run.
     """
+    check_folder(out, resume=resume)
     path = out / STATE
-    if path.exists() and not resume:
-        raise TrainingError(
-            f"{out}: already holds a run; continue it with --resume "
-            "(resume=True in Python), or choose another folder"
-        )
     if path.exists():
         load_state(path, state, settings)
         return
@@ -48,6 +44,19 @@ def open_run(
         raise TrainingError(
             f"{out}: cannot be created: {error.strerror}; choose another folder"
         ) from error
+
+
+def check_folder(out: Path, *, resume: bool) -> None:
+    """Refuse to start a run where there is one.
+
+    Raises:
+        TrainingError: The folder holds a run and ``resume`` is false.
+    """
+    if (out / STATE).exists() and not resume:
+        raise TrainingError(
+            f"{out}: already holds a run; continue it with --resume "
+            "(resume=True in Python), or choose another folder"
+        )
 
 
 def save_model(

@@ -1,0 +1,134 @@
+"""Train the autoencoder on tables of crystals: one call, one folder.
+
+The seam between the loop, which knows no crystals, and the objective, which knows no
+loop. Never asks where the crystals come from.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from crystalgen.config import as_plain
+from crystalgen.errors import TrainingError
+from crystalgen.graphs.table import GraphTable
+from crystalgen.model.autoencoder import CrystalAutoencoder
+from crystalgen.model.collate import label_examples
+from crystalgen.model.config import ModelConfig
+from crystalgen.model.statistics import Statistics, count_statistics
+from crystalgen.representation.table import CrystalTable
+from crystalgen.training.config import TrainConfig
+from crystalgen.training.fit import Report, fit
+from crystalgen.training.folder import check_folder
+from crystalgen.training.loop import never
+from crystalgen.training.machine import Machine, start_machine
+from crystalgen.training.objective import AutoencoderProblem, ObjectiveConfig
+
+Tables = tuple[CrystalTable, GraphTable]
+"""Crystals and their graphs, in the same order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig:
+    """All settings of a run but its data; each is a table of the TOML file."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    """Shape of the networks."""
+    objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
+    """Weights and schedules of the loss."""
+    train: TrainConfig = field(default_factory=TrainConfig)
+    """How long, how fast and where."""
+
+
+def train_run(
+    config: RunConfig,
+    train_tables: Tables,
+    val_tables: Tables | None,
+    out: Path,
+    *,
+    resume: bool = False,
+    stop: Callable[[], object] = never,
+    machine: Machine | None = None,
+    provenance: Mapping[str, object] | None = None,
+) -> Iterator[Report]:
+    """Train an autoencoder in the folder ``out``, yielding a report after each step.
+
+    Args:
+        config: All settings; saved in every checkpoint.
+        train_tables: Crystals to train on.
+        val_tables: Crystals to validate on, if any.
+        out: The run folder.
+        resume: Go on from the state in ``out``, if there is one.
+        stop: Asked once per step; at true the run is saved and ends.
+        machine: Where to train; by default what ``config.train`` says.
+        provenance: Plain facts about the training crystals, such as their source and
+            licence, to be saved in the weights as table ``data``.
+
+    Raises:
+        TrainingError: A crystal is too large for the networks, ``out`` holds a run
+            and ``resume`` is false, or a loss is not finite.
+        CheckpointError: The state does not belong to this run, or a file cannot be
+            written.
+    """
+    check_folder(out, resume=resume)  # before anything that takes time
+    for tables in (train_tables, val_tables):
+        if tables is not None:
+            check_sizes(tables[0], config.model)
+    statistics = count_statistics(*train_tables)
+
+    def problem_of(tables: Tables) -> AutoencoderProblem:
+        examples = label_examples(
+            *tables, statistics.vocabulary, n_embedded=statistics.n_embedded
+        )
+        return AutoencoderProblem(examples=examples, config=config.objective)
+
+    with nullcontext(machine) if machine else start_machine(config.train) as here:
+        yield from fit(
+            initial_model(config, statistics),
+            problem_of(train_tables),
+            config.train,
+            here,
+            out=out,
+            describe={
+                "model": as_plain(config.model),
+                "objective": as_plain(config.objective),
+                "data": dict(provenance or {}),
+            },
+            validation=problem_of(val_tables) if val_tables else None,
+            resume=resume,
+            stop=stop,
+        )
+
+
+def initial_model(config: RunConfig, statistics: Statistics) -> CrystalAutoencoder:
+    """Build the networks with random weights that depend on the seed only."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.train.seed)
+        return CrystalAutoencoder(config.model, statistics)
+
+
+def check_sizes(crystals: CrystalTable, config: ModelConfig) -> None:
+    """Make sure that the networks can read every crystal.
+
+    Raises:
+        TrainingError: A crystal has too many orbits or elements.
+    """
+    offsets = crystals.orbit_offsets
+    n_elements = [
+        len(np.unique(crystals.species[start:stop]))
+        for start, stop in pairwise(offsets)
+    ]
+    for sizes, limit, what, setting in (
+        (np.diff(offsets), config.max_orbits, "orbits", "max_orbits"),
+        (np.array(n_elements), config.max_roles, "elements", "max_roles"),
+    ):
+        if len(sizes) and sizes.max() > limit:
+            name = crystals.identifiers[int(sizes.argmax())]
+            raise TrainingError(
+                f"crystal {name} has {sizes.max()} {what}, expected at most {limit}; "
+                f"set [model] {setting} = {sizes.max()}"
+            )
