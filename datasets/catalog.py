@@ -92,7 +92,7 @@ PEROV_5 = Dataset(
 CARBON_24 = Dataset(
     name="carbon-24",
     content="carbon at 10 GPa, 6 to 24 atoms, from random structure searching",
-    license="CC-BY-4.0",
+    license="open access (Materials Cloud record 2020.0026)",
     citation=f"Pickard 2020, doi:10.24435/materialscloud:2020.0026/v1; {_XIE}",
     train=CatalogFile(url=f"{_CDVAE}/carbon_24/train.csv", n_entries=6_091),
     val=CatalogFile(url=f"{_CDVAE}/carbon_24/val.csv", n_entries=2_032),
