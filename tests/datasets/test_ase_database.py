@@ -15,12 +15,11 @@ def test_rows_become_entries_with_their_numbers_as_labels(tmp_path, suffix):
     path = tmp_path / f"crystals{suffix}"
     copper = bulk("Cu")
     copper.calc = SinglePointCalculator(copper, energy=-3.5)
-    with connect(path) as database:
-        database.write(
-            copper, band_gap=0.5, is_metal=True, note="pure", material_id="a"
-        )
-        database.write(bulk("Fe"))
-        database.write(Atoms("H2", positions=[[0, 0, 0], [0, 0, 0.7]]))
+    database = connect(path)
+    labels = {"band_gap": 0.5, "is_metal": True, "note": "pure", "material_id": "a"}
+    database.write(copper, key_value_pairs=labels)
+    database.write(bulk("Fe"))
+    database.write(Atoms("H2", positions=[[0, 0, 0], [0, 0, 0.7]]))
 
     source = ase_database_source(path)
     entries = list(source.entries())
@@ -46,7 +45,7 @@ def test_a_missing_and_an_empty_database_are_refused(tmp_path):
     path = tmp_path / "crystals.db"
     with pytest.raises(DatasetError, match="no such file"):
         ase_database_source(path)
-    with connect(path) as database:
-        del database[database.write(bulk("Cu"))]
+    database = connect(path)
+    database.delete([database.write(bulk("Cu"))])
     with pytest.raises(DatasetError, match="no rows"):
         ase_database_source(path)

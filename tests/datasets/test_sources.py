@@ -16,8 +16,7 @@ def test_a_source_is_known_by_its_name_or_its_kind(
     folder = tmp_path_factory.mktemp("metals")
     write(folder / "copper.cif", bulk("Cu"))
     database = tmp_path_factory.mktemp("database") / "metals.db"
-    with connect(database) as rows:
-        rows.write(bulk("Cu"))
+    connect(database).write(bulk("Cu"))
 
     sizes = {
         str(name): local_source(str(name)).n_entries
