@@ -63,33 +63,33 @@ def train(
         build(TrainConfig, {"device": device}, where="--device")
         tables = replace(tables, train=replace(tables.train, device=device))
     folder = out or Path("runs") / settings.stem
-    with stop_on_signals() as stop, start_machine(tables.train) as machine:
+    with start_machine(tables.train) as machine:
         console = Console(stderr=True, quiet=not machine.is_first)
         data = read_run_data(settings, tables, folder, machine)
-        console.print(
-            _start(data, folder, machine), soft_wrap=True, highlight=False, markup=False
-        )
-        reports = train_run(
-            tables.run,
-            data.train,
-            data.val,
-            folder,
-            resume=resume,
-            stop=stop,
-            machine=machine,
-            provenance=data.provenance,
-        )
-        last = _follow(reports, console)
-        again = _command(settings, out, device)
-        console.print(
-            _end(last, folder, again), soft_wrap=True, highlight=False, markup=False
-        )
+        _say(console, _start(data, folder, machine))
+        with stop_on_signals() as stop:
+            reports = train_run(
+                tables.run,
+                data.train,
+                data.val,
+                folder,
+                resume=resume,
+                stop=stop,
+                machine=machine,
+                provenance=data.provenance,
+            )
+            last = _follow(reports, console)
+        _say(console, _end(last, folder, _command(settings, out, device)))
         if last is not None and last.is_stopped:
             raise typer.Exit(128 + (stop() or 0))
 
 
+def _say(console: Console, line: str) -> None:
+    console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+
 def _follow(reports: "Iterable[Report]", console: Console) -> "Report | None":
-    """Show a bar and a line for each validation; return the last report."""
+    """Show a bar, a line for each validation or checkpoint; return the last report."""
     last = None
     with _bar(console) as bar:
         task = bar.add_task("starting", total=1.0, left="", losses="")
@@ -101,8 +101,8 @@ def _follow(reports: "Iterable[Report]", console: Console) -> "Report | None":
                 left=f"{_clock(last.minutes_left)} left",
                 losses=_losses(last),
             )
-            if last.validation:
-                console.print(_validated(last), highlight=False, markup=False)
+            if last.validation or last.is_saved:
+                _say(console, _milestone(last))
     return last
 
 
@@ -117,6 +117,7 @@ def _bar(console: Console) -> Progress:
         console=console,
         expand=True,
         transient=True,
+        disable=not console.is_terminal,  # a log file wants lines
     )
 
 
@@ -135,13 +136,15 @@ def _losses(report: "Report") -> str:
     return ", ".join(f"{name} {value:.3g}" for name, value in shown)
 
 
-def _validated(report: "Report") -> str:
-    shown = ", ".join(
-        f"{name} {value:.4g}" for name, value in report.validation.items()
-    )
+def _milestone(report: "Report") -> str:
+    kind, losses = "loss", {"": report.losses["loss"]}
+    if report.validation:
+        kind, losses = "validation", dict(report.validation)
+    shown = ", ".join(f"{name} {value:.4g}".strip() for name, value in losses.items())
     return (
         f"epoch {report.epoch}, step {report.step:,} of {report.steps:,}, "
-        f"{report.crystals_per_s:,.0f} crystals/s; validation: {shown}"
+        f"{report.crystals_per_s:,.0f} crystals/s, {_clock(report.minutes_left)} left; "
+        f"{kind}: {shown}{'; saved' if report.is_saved else ''}"
     )
 
 

@@ -164,11 +164,12 @@ def write_whole(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise CheckpointError(
             f"{path}: cannot be written: {error.strerror}; "
             "the file that was there before is unchanged"
         ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 _OWN_ENTRIES = {
