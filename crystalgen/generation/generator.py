@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 from pymatgen.core import Structure
 
@@ -31,7 +30,9 @@ class Generator:
     """Where the weights came from; None for those inside the package."""
 
     @classmethod
-    def load(cls, checkpoint: Path | str | None = None, *, device: str = "cpu") -> Self:
+    def load(
+        cls, checkpoint: Path | str | None = None, *, device: str = "cpu"
+    ) -> "Generator":
         """Load a checkpoint, or the weights inside the package.
 
         Args:

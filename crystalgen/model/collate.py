@@ -59,7 +59,7 @@ def label_examples(
     prototype = np.zeros(len(crystals.space_group), dtype=np.int64)
     for row, group in enumerate(crystals.space_group):
         orbits = slice(int(offsets[row]), int(offsets[row + 1]))
-        roles = roles_of(crystals.species[orbits])
+        roles = roles_of(crystals.species[orbits].tolist())
         role[orbits] = roles
         key = Prototype(
             space_group=int(group),
@@ -121,7 +121,7 @@ def _edges(
 
 
 def _ranges(
-    offsets: Int[np.ndarray, " crystals+1"], indices: Int[np.ndarray, " batch"]
+    offsets: Int[np.ndarray, " offsets"], indices: Int[np.ndarray, " batch"]
 ) -> tuple[
     Int[np.ndarray, " items"], Int[np.ndarray, " items"], Int[np.ndarray, " items"]
 ]:

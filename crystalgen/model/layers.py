@@ -34,7 +34,7 @@ class Block(nn.Module):
     def forward(
         self,
         tokens: Float[Tensor, "crystals tokens channels"],
-        allowed: Bool[Tensor, "crystals #queries seen"] | None,
+        allowed: Bool[Tensor, "#crystals #tokens seen"] | None,
         past: KeyValues | None = None,
     ) -> tuple[Float[Tensor, "crystals tokens channels"], KeyValues]:
         """Update tokens from those they may attend to.

@@ -4,7 +4,6 @@ Counts of anonymised prototypes, how often each element occurs, and how close tw
 elements come. They travel inside the checkpoint and hold no crystal.
 """
 
-from typing import Self
 
 import numpy as np
 import torch
@@ -54,7 +53,7 @@ class Statistics(nn.Module):
         self.register_buffer("species_count", torch.from_numpy(species_count.copy()))
 
     @classmethod
-    def from_tensors(cls, tensors: dict[str, Tensor]) -> Self:
+    def from_tensors(cls, tensors: dict[str, Tensor]) -> "Statistics":
         """Rebuild from the buffers of a checkpoint."""
         vocabulary = PrototypeVocabulary(
             **{

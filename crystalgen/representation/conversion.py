@@ -95,7 +95,7 @@ def _primitive_maps(
 ) -> tuple[
     Float[np.ndarray, "images 3 3"],
     Float[np.ndarray, "images 3"],
-    tuple[Int[np.ndarray, " images"], ...],
+    tuple[Int[np.ndarray, " _"], ...],
     Float[np.ndarray, "3 3"],
 ]:
     """Maps of all positions to primitive fractions, where each position's lie."""

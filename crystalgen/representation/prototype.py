@@ -99,7 +99,7 @@ def count_prototypes(table: CrystalTable) -> PrototypeVocabulary:
         prototype = Prototype(
             space_group=int(group),
             wyckoff=tuple(table.wyckoff[start:stop].tolist()),
-            roles=roles_of(table.species[start:stop]),
+            roles=roles_of(table.species[start:stop].tolist()),
         )
         seen[prototype] += 1
     ordered = sorted(seen.items(), key=lambda item: (-item[1], item[0]))
