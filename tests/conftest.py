@@ -1,9 +1,22 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import spglib.error
+import torch
 from hypothesis import settings
+
+from crystalgen.graphs.quotient import quotient_graph
+from crystalgen.graphs.table import GraphTable
+from crystalgen.model.autoencoder import CrystalAutoencoder
+from crystalgen.model.collate import label_examples
+from crystalgen.model.config import ModelConfig
+from crystalgen.model.statistics import count_statistics
+from crystalgen.representation.conversion import expand
+from crystalgen.representation.crystal import SymmetricCrystal
+from crystalgen.representation.table import CrystalTable
+from crystalgen.symmetry.wyckoff import LETTERS
 
 ROOT = Path(__file__).parents[1]
 
@@ -31,3 +44,146 @@ def pytest_collection_modifyitems(items):
 def real_data() -> Path:
     """Folder of the real crystals (mp_20/, perov_5/ ...); mark its users `data`."""
     return real_data_folder()
+
+
+def crystal(space_group, cell, *orbits):
+    """A crystal from orbits (letter, atomic number, x, y, z)."""
+    return SymmetricCrystal(
+        space_group=space_group,
+        wyckoff=tuple(LETTERS.index(letter) for letter, *_ in orbits),
+        species=tuple(number for _, number, *_ in orbits),
+        free_coords=np.array([xyz for _, _, *xyz in orbits], dtype=np.float64),
+        lattice_parameters=np.array(cell, dtype=np.float64),
+    )
+
+
+def cubic(edge):
+    return (edge, edge, edge, 90, 90, 90)
+
+
+def hexagonal(a, c):
+    return (a, a, c, 90, 90, 120)
+
+
+@pytest.fixture(scope="session")
+def crystals():
+    """Textbook crystals of all systems; NaCl's prototype occurs 3 times, SrTiO3's 2."""
+    rock_salts = [(11, 17, 5.64), (3, 9, 4.03), (12, 8, 4.21)]
+    perovskites = [(38, 22, 3.905), (56, 40, 4.19)]
+    return (
+        *(
+            crystal(225, cubic(edge), ("a", cation, 0, 0, 0), ("b", anion, 0, 0, 0))
+            for cation, anion, edge in rock_salts
+        ),
+        *(
+            crystal(
+                221,
+                cubic(edge),
+                ("a", a, 0, 0, 0),
+                ("b", b, 0, 0, 0),
+                ("c", 8, 0, 0, 0),
+            )
+            for a, b, edge in perovskites
+        ),
+        crystal(227, cubic(5.43), ("a", 14, 0, 0, 0)),
+        crystal(194, hexagonal(3.21, 5.21), ("c", 12, 0, 0, 0)),
+        crystal(186, hexagonal(3.25, 5.21), ("b", 30, 0, 0, 0), ("b", 8, 0, 0, 0.382)),
+        crystal(
+            136,
+            (4.594, 4.594, 2.959, 90, 90, 90),
+            ("a", 22, 0, 0, 0),
+            ("f", 8, 0.305, 0, 0),
+        ),
+        crystal(
+            167,
+            hexagonal(4.99, 17.06),
+            ("a", 6, 0, 0, 0),
+            ("b", 20, 0, 0, 0),
+            ("e", 8, 0.257, 0, 0),
+        ),
+        crystal(
+            227,
+            cubic(8.08),
+            ("a", 12, 0, 0, 0),
+            ("d", 13, 0, 0, 0),
+            ("e", 8, 0.262, 0, 0),
+        ),
+        crystal(
+            62,
+            (11.18, 3.98, 4.19, 90, 90, 90),
+            ("c", 32, 0.121, 0, 0.106),
+            ("c", 34, 0.852, 0, 0.503),
+        ),
+        crystal(
+            14,
+            (5.15, 5.21, 5.32, 90, 99.2, 90),
+            ("e", 40, 0.224, 0.041, 0.292),
+            ("e", 8, 0.058, 0.745, 0.521),
+            ("e", 8, 0.430, 0.168, 0.655),
+        ),
+        crystal(
+            1,
+            (4.1, 4.6, 5.2, 81, 83, 75),
+            ("a", 29, 0, 0, 0),
+            ("a", 16, 0.31, 0.58, 0.77),
+            ("a", 9, 0.72, 0.85, 0.45),
+        ),
+    )
+
+
+@pytest.fixture(scope="session")
+def tables(crystals):
+    """The crystals and their graphs."""
+    graphs = []
+    for each in crystals:
+        atoms = expand(each)
+        graphs.append(
+            quotient_graph(
+                atoms.lattice,
+                atoms.frac_coords,
+                atoms.orbit_of_atom,
+                atoms.representative,
+            )
+        )
+    names = [each.formula for each in crystals]
+    table = CrystalTable.from_crystals(crystals, identifiers=names)
+    return table, GraphTable.from_graphs(graphs)
+
+
+@pytest.fixture(scope="session")
+def tiny_config():
+    """Networks as small as they come."""
+    return ModelConfig(
+        width=16,
+        species_prior_width=24,
+        position_width=8,
+        prototype_width=4,
+        heads=2,
+        graph_layers=1,
+        encoder_layers=1,
+        species_layers=1,
+        geometry_layers=1,
+        context_layers=1,
+        prior_layers=2,
+        species_codes=(2, 8),
+        geometry_codes=(2, 6),
+        code_width=8,
+        mixture_components=2,
+    )
+
+
+@pytest.fixture(scope="session")
+def autoencoder(tables, tiny_config):
+    """Tiny networks with random weights, in evaluation mode."""
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        return CrystalAutoencoder(tiny_config, count_statistics(*tables)).eval()
+
+
+@pytest.fixture(scope="session")
+def examples(tables, autoencoder):
+    """The crystals, labelled with roles and prototypes."""
+    statistics = autoencoder.generative.statistics
+    return label_examples(
+        *tables, statistics.vocabulary, n_embedded=statistics.n_embedded
+    )
