@@ -10,12 +10,9 @@ from typing import cast
 
 import numpy as np
 from ase import Atoms
-from ase.io import ParseError, read
 from pymatgen.core import Element, Lattice, Structure
 from pymatgen.core.composition import CompositionError
 from pymatgen.core.structure import StructureError
-from pymatgen.io.cif import CifParser
-from pymatgen.io.vasp import Poscar
 
 from crystalgen.datasets.entry import FileText, Payload, Sites, Unreadable
 from crystalgen.datasets.p1_cif import parse_p1_cif
@@ -30,7 +27,6 @@ PARSER_ERRORS = (
     LookupError,
     NotImplementedError,
     OSError,
-    ParseError,
     RuntimeError,
     StopIteration,
     StructureError,
@@ -73,10 +69,16 @@ def _structure(payload: FileText | Sites) -> Structure:
         fast = parse_p1_cif(payload.text)
         if fast is not None:
             return fast
+        # imported here, like ASE's reader below, because workers that never need
+        # it would pay a second for it
+        from pymatgen.io.cif import CifParser
+
         parser = CifParser.from_str(payload.text)
         return parser.parse_structures(primitive=False, on_error="raise")[0]
     if payload.format == "poscar":
-        return Poscar.from_str(payload.text).structure
+        return Structure.from_str(payload.text, fmt="poscar")
+    from ase.io import read
+
     atoms = read(StringIO(payload.text), format="extxyz", index=0)
     return _structure(sites_of_atoms(cast(Atoms, atoms)))
 
