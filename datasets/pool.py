@@ -8,10 +8,11 @@ it was busy with. Knows nothing of crystals.
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing.connection import Connection, wait
@@ -106,7 +107,8 @@ class _Worker(Generic[Item, Result]):
         self._process = _CONTEXT.Process(
             target=_serve, args=(theirs, self._function), daemon=True
         )
-        self._process.start()
+        with _interrupts_ignored():  # the process inherits that
+            self._process.start()
         theirs.close()  # so that the death of the process closes the pipe
         self.is_ready = False
         self.deadline = time.monotonic() + _STARTUP_S
@@ -177,9 +179,22 @@ def _with_news(workers: Sequence[_Worker[Item, Result]]) -> list[_Worker[Item, R
     return [w for w in watched if w.deadline <= now or w.connection.poll()]
 
 
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Keep Ctrl-C from what is started meanwhile: it is the parent's business."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may say so
+        return
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
 def _serve(connection: Connection, function: Callable[[Item], Result]) -> None:
     """What a worker process does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     connection.send(None)
     while True:
         try:
