@@ -195,11 +195,8 @@ def _interrupts_ignored() -> Iterator[None]:
 def _serve(connection: Connection, function: Callable[[Item], Result]) -> None:
     """What a worker process does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    connection.send(None)
-    while True:
-        try:
-            items = connection.recv()
-        except EOFError:
-            return
-        for item in items:
-            connection.send(function(item))
+    with suppress(EOFError, ConnectionError):  # the parent is gone: nobody waits
+        connection.send(None)
+        while True:
+            for item in connection.recv():
+                connection.send(function(item))
