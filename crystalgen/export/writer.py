@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
 from crystalgen.errors import ExportError
 from crystalgen.export.formats import FILE_NAMES, Format
@@ -85,7 +85,7 @@ class RunWriter:
             raise disk_error(folder, error) from error
         self._pool = ThreadPoolExecutor(DISK_THREADS, thread_name_prefix="export")
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "RunWriter":
         return self
 
     def __exit__(self, *_: object) -> None:

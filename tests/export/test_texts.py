@@ -32,7 +32,10 @@ def read_extxyz(record):
     atoms = ase.io.read(file, format="extxyz")
     assert isinstance(atoms, ase.Atoms)
     return Structure(
-        atoms.cell[:], atoms.numbers, atoms.positions, coords_are_cartesian=True
+        atoms.cell.array,
+        atoms.get_chemical_symbols(),
+        atoms.positions,
+        coords_are_cartesian=True,
     )
 
 
