@@ -10,13 +10,59 @@ polar, monoclinic and triclinic groups the infinite rest is worked out at run ti
 """
 
 import json
+from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import spglib
 import spglib.error
 
+from crystalgen.symmetry.engine import operations
+from crystalgen.symmetry.wyckoff import parse_affine
+
 TABLE = Path(__file__).parents[1] / "crystalgen" / "symmetry" / "wyckoff_table.json"
+
+
+def triplet(matrix: np.ndarray, shift: np.ndarray) -> str:
+    """Write an affine map as a coordinate triplet, "x-y,-z+1/2,1/4"."""
+    rows = []
+    for coefficients, constant in zip(matrix.tolist(), shift.tolist(), strict=True):
+        terms = [f"{c:+d}{axis}" for c, axis in zip(coefficients, "xyz", strict=True)]
+        text = "".join(term.replace("1", "") for term in terms if term[1] != "0")
+        fraction = Fraction(constant % 1).limit_denominator(24)
+        rows.append(text.removeprefix("+") + (f"+{fraction}" if fraction else ""))
+    return ",".join(rows)
+
+
+def completed_cosets(hall_number: int, triplets: list[str]) -> list[str]:
+    """Cosets of a group in its normalizer, each once, closed under composition.
+
+    pyxtal's list for group 19 names two cosets twice and leaves two others out.
+    """
+    rotations, translations = operations(hall_number)
+    across = ~(rotations == np.eye(3, dtype=int)).all(axis=(0, 1))
+
+    def name(matrix: np.ndarray, shift: np.ndarray) -> tuple[int, ...]:
+        shifts = (rotations @ shift + translations) * across
+        rows = np.concatenate(
+            [(rotations @ matrix).reshape(-1, 9), np.rint(shifts * 24) % 24], axis=1
+        )
+        return min(map(tuple, rows.astype(int).tolist()))
+
+    listed = [parse_affine(text.replace(" ", "")) for text in triplets]
+    chosen: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray]] = {}
+    waiting = [(np.rint(m[:, :3]).astype(int), m[:, 3] % 1.0) for m in listed]
+    while waiting:
+        matrix, shift = waiting.pop(0)
+        if name(matrix, shift) in chosen:
+            continue
+        chosen[name(matrix, shift)] = (matrix, shift)
+        waiting += [
+            (matrix @ other, (matrix @ moved + shift) % 1.0)
+            for other, moved in chosen.values()
+        ]
+    return [triplet(matrix, shift) for matrix, shift in chosen.values()]
 
 
 def entry(number: int) -> dict[str, str | int]:
@@ -32,17 +78,14 @@ def entry(number: int) -> dict[str, str | int]:
     multiplicities = [
         str(position.multiplicity) for position in reversed(group.Wyckoff_positions)
     ]
-    cosets = [
-        triplet.replace(" ", "")
-        for triplet in group.get_alternatives()["Coset Representative"]
-    ]
+    cosets = group.get_alternatives()["Coset Representative"]
     return {
         "symbol": setting.international_short,
         "choice": setting.choice,
         "hall": group.hall_number,
         "wyckoff": " ".join(positions),
         "multiplicities": " ".join(multiplicities),
-        "normalizer": " ".join(cosets),
+        "normalizer": " ".join(completed_cosets(group.hall_number, cosets)),
     }
 
 

@@ -7,6 +7,7 @@ that takes a structure.
 """
 
 import os
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,33 @@ from jaxtyping import Float, Int
 
 from crystalgen.errors import SymmetryError
 
-Dataset = spglib.SpglibDataset
-"""What spglib says of a structure; read it by attributes."""
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Dataset:
+    """What spglib says of a structure; "standard" is the cell of the Hall number."""
+
+    number: int
+    """Space group, 1 to 230."""
+    hall_number: int
+    """Setting, 1 to 530."""
+    transformation_matrix: Float[np.ndarray, "3 3"]
+    """Takes fractions to standard ones, before the shift."""
+    origin_shift: Float[np.ndarray, "3"]
+    """Added to the fractions after the transformation."""
+    wyckoffs: list[str]
+    """Letter of each atom."""
+    crystallographic_orbits: Int[np.ndarray, " atoms"]
+    """First atom of the orbit that each atom belongs to."""
+    mapping_to_primitive: Int[np.ndarray, " atoms"]
+    """Atom of the primitive cell that each atom is an image of."""
+    std_lattice: Float[np.ndarray, "3 3"]
+    """Standard cell vectors in rows, Å."""
+    std_positions: Float[np.ndarray, "std_atoms 3"]
+    """Fractions of all atoms in the standard cell."""
+    std_types: Int[np.ndarray, " std_atoms"]
+    """Their atomic numbers."""
+    std_mapping_to_primitive: Int[np.ndarray, " std_atoms"]
+    """Atom of the primitive cell that each of them is an image of."""
 
 
 def _speak_by_exceptions() -> None:
@@ -86,4 +112,6 @@ def dataset(
             f"spglib finds no space group for {len(numbers)} atoms at {symprec=} Å; "
             "a smaller symprec may help"
         )
-    return found
+    return Dataset(
+        **{field.name: getattr(found, field.name) for field in fields(Dataset)}
+    )

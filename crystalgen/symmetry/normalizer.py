@@ -14,6 +14,7 @@ from itertools import product
 import numpy as np
 from jaxtyping import Float, Int
 
+from crystalgen.errors import SymmetryError
 from crystalgen.symmetry.wyckoff import (
     SpaceGroup,
     parse_affine,
@@ -54,6 +55,9 @@ def letter_permutation(
 
     Returns:
         For each position, in the order of letters, the index of its image.
+
+    Raises:
+        SymmetryError: The map does not belong to the normalizer.
     """
     group = space_group(number)
     first = np.array([position.maps[0] for position in group.positions])
@@ -68,6 +72,11 @@ def letter_permutation(
     residual = offset - np.einsum("qab,pqjb->pqja", first[:, :, :3], xyz)
     residual -= np.rint(residual)
     fits = (np.abs(residual).max(axis=3) < _TOLERANCE).any(axis=2) & same_kind
+    if not (fits.sum(axis=1) == 1).all():
+        raise SymmetryError(
+            f"group {number}: got the map {rotation}, {translation}; expected one that "
+            "carries the group onto itself"
+        )
     return tuple(int(index) for index in fits.argmax(axis=1))
 
 

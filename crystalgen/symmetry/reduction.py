@@ -153,7 +153,7 @@ def linear_part(basis: Int[np.ndarray, "3 3"]) -> tuple[int, ...]:
 
 def _modulo_group(
     group: SpaceGroup, bases: Int[np.ndarray, "bases 3 3"]
-) -> Int[np.ndarray, "bases 3 3"]:
+) -> Int[np.ndarray, "chosen 3 3"]:
     """One basis of each class modulo the operations, which here flip axes only."""
     chosen = []
     seen: set[bytes] = set()
