@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Self
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int8, Int16, Int64
@@ -82,7 +81,7 @@ class CrystalTable:
         *,
         identifiers: Iterable[str],
         properties: Mapping[str, Float64[np.ndarray, " crystals"]] | None = None,
-    ) -> Self:
+    ) -> "CrystalTable":
         """Lay crystals out in arrays; coordinates are rounded to single precision.
 
         Args:
@@ -120,7 +119,7 @@ class CrystalTable:
         return columns
 
     @classmethod
-    def from_arrays(cls, columns: Mapping[str, np.ndarray]) -> Self:
+    def from_arrays(cls, columns: Mapping[str, np.ndarray]) -> "CrystalTable":
         """Rebuild a table from `arrays`; the arrays are used as they are.
 
         Raises:
