@@ -104,7 +104,7 @@ def can_be_neutral(composition: Composition) -> bool:
     }
     icsd = icsd_oxidation_states()
     common = [
-        element_sums(icsd.get(each.symbol, each.icsd_oxidation_states), count)
+        element_sums(icsd.get(each.symbol) or each.icsd_oxidation_states, count)
         for each, count in counts.items()
     ]
     if any(True for _ in _neutral(common)):
@@ -121,18 +121,18 @@ def can_be_neutral(composition: Composition) -> bool:
     return bool(correlations) and min(correlations) < 0
 
 
-def element_sums(states: Iterable[float], count: int) -> list[int]:
+def element_sums(states: Iterable[int], count: int) -> list[int]:
     """Sums other than zero that ``count`` atoms of one element can have.
 
     >>> element_sums([2, 3], 3)
     [6, 7, 8, 9]
     """
-    whole = {round(state) for state in states}
+    known = set(states)
     sums = {
         n * state + (count - n) * (state + 1)
-        for state in whole
+        for state in known
         for n in range(count + 1)
-        if n == count or state + 1 in whole
+        if n == count or state + 1 in known
     }
     return sorted(sums - {0})
 

@@ -1,0 +1,28 @@
+from crystalgen.evaluation.matching import by_formula, duplicates, is_known
+from crystalgen.representation.conversion import (
+    to_conventional_structure,
+    to_structure,
+)
+
+
+def test_the_same_crystal_in_another_cell_is_a_duplicate(crystals):
+    structures = [to_structure(each) for each in crystals[:3]]
+    again = to_conventional_structure(crystals[1])
+    assert duplicates([*structures, again, *structures[:1]]) == [3, 4]
+
+
+def test_different_crystals_are_no_duplicates(crystals):
+    assert duplicates([to_structure(each) for each in crystals]) == []
+
+
+def test_a_crystal_is_known_if_one_of_the_known_matches(crystals):
+    salt, lithium_fluoride = (to_structure(each) for each in crystals[:2])
+    conventional = to_conventional_structure(crystals[0])
+    assert is_known(salt, [lithium_fluoride, conventional])
+    assert not is_known(salt, [lithium_fluoride])
+    assert not is_known(salt, [])
+
+
+def test_formulas_are_grouped_in_order(crystals):
+    structures = [to_structure(crystals[index]) for index in (0, 1, 0)]
+    assert by_formula(structures) == {"NaCl": [0, 2], "LiF": [1]}
