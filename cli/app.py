@@ -9,18 +9,23 @@ from typing import Annotated
 import typer
 
 import crystalgen
+from crystalgen.cli import data, generate, train
 
 app = typer.Typer(
     help="Generate, screen and export crystal structures.",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
+app.command()(generate.generate)
+app.add_typer(data.app, name="data")
+app.command()(train.train)
 
 
-def _show_version(asked: bool) -> None:
+def _show_version(asked: bool) -> bool:
     if asked:
         typer.echo(f"crystalgen {crystalgen.__version__}")
         raise typer.Exit
+    return asked
 
 
 @app.callback()

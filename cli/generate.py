@@ -1,0 +1,266 @@
+"""`crystalgen generate`: draw crystals and write them to a run folder."""
+
+import re
+import shlex
+import signal
+import sys
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from crystalgen.cli.interruption import stoppable
+from crystalgen.cli.report import user_errors
+from crystalgen.errors import ExportError
+from crystalgen.export.formats import Format, parse_formats
+
+if TYPE_CHECKING:
+    from crystalgen.export.manifest import Manifest, Status
+    from crystalgen.export.writer import RunWriter
+    from crystalgen.generation.candidate import Candidate
+    from crystalgen.generation.generator import Generator
+    from crystalgen.generation.sampling import Sampling
+
+MANY = 400
+"""Crystals from which on starting further processes saves time."""
+
+
+def parse_space_groups(text: str) -> tuple[int, ...]:
+    """Read numbers such as "225,216"; which of them exist is the request's matter."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    for part in parts:
+        if not part.isdecimal():
+            raise typer.BadParameter(
+                f"got {part!r}; expected numbers from 1 to 230, for example 225,216",
+                param_hint="'--space-group'",
+            )
+    return tuple(dict.fromkeys(int(part) for part in parts))
+
+
+def parse_format_option(text: str) -> tuple[Format, ...]:
+    """Read a list of formats; an unknown one is a wrong usage."""
+    try:
+        return parse_formats(text)
+    except ExportError as error:
+        raise typer.BadParameter(str(error), param_hint="'--format'") from error
+
+
+def check_device(text: str) -> str:
+    """Refuse a device that no version of torch could know."""
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", text):
+        raise typer.BadParameter(
+            f"got {text!r}; expected auto, cpu, cuda, cuda:1 or mps"
+        )
+    return text
+
+
+@user_errors
+def generate(
+    n: Annotated[
+        int, typer.Option("--n", min=1, help="Valid and unique crystals to write.")
+    ] = 100,
+    out: Annotated[
+        Path, typer.Option(help="Folder to write to; a new or an empty one.")
+    ] = Path("crystals"),
+    seed: Annotated[
+        int, typer.Option(min=0, help="Same seed and request, same crystals.")
+    ] = 0,
+    space_group: Annotated[
+        str, typer.Option(help="Only these, as numbers: 225 or 225,216.")
+    ] = "",
+    max_atoms: Annotated[
+        int | None, typer.Option(min=1, help="Most atoms in the primitive cell.")
+    ] = None,
+    temperature: Annotated[
+        float, typer.Option(help="Below 1 more typical, above 1 more unusual.")
+    ] = 1.0,
+    formats: Annotated[
+        str, typer.Option("--format", help="cif, poscar, extxyz, json, or several.")
+    ] = "cif",
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(help="Weights from `crystalgen train`; else those inside."),
+    ] = None,
+    device: Annotated[
+        str, typer.Option(callback=check_device, help="auto, cpu, cuda or mps.")
+    ] = "auto",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; chosen by --n if unset.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the run in the folder.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the manifest as JSON, nothing else.")
+    ] = False,
+) -> None:
+    """Draw new crystals and write each as a symmetrised CIF.
+
+    The folder also gets crystals.jsonl, with a line for each crystal, and
+    manifest.json, with what was asked and what came of it.
+
+    Ctrl-C keeps all finished crystals.
+
+    For example
+
+    crystalgen generate --n 100
+
+    crystalgen generate --n 50 --space-group 225,216 --max-atoms 10 --out cubic
+
+    crystalgen generate --n 1000 --seed 1 --format cif,poscar --out more
+    """
+    started = time.monotonic()
+    chosen = parse_format_option(formats)
+    space_groups = parse_space_groups(space_group)
+    # imported here because torch and pymatgen cost seconds that --help must not pay
+    from crystalgen.export.run_folder import reserved_folder
+    from crystalgen.generation.request import Request
+
+    request = Request(
+        n=n, space_groups=space_groups, max_atoms=max_atoms, temperature=temperature
+    )
+    with reserved_folder(out, overwrite=overwrite):
+        from crystalgen.generation.generator import Generator
+
+        generator = Generator.load(checkpoint, device=device)
+        run = generator.sample(request, seed=seed, workers=workers or _workers(n))
+        if not as_json:
+            weights = generator.weights
+            typer.echo(f"weights: {weights.name} (SHA-256 {weights.sha256[:12]})")
+        manifest, number = _write(
+            out, generator, run, formats=chosen, started=started, quiet=as_json
+        )
+    _report(manifest, out, as_json=as_json)
+    if number:
+        typer.echo(
+            f"stopped: {manifest.counts.written} finished crystals are kept in {out}",
+            err=True,
+        )
+        raise typer.Exit(128 + number)
+    if not manifest.counts.written:
+        raise ExportError(f"no crystal was written: {manifest.reason}")
+
+
+def _workers(n: int) -> int:
+    """Processes worth starting for so many crystals."""
+    from crystalgen.datasets.pool import available_cores
+
+    return available_cores() if n >= MANY else 1
+
+
+def _write(
+    out: Path,
+    generator: "Generator",
+    run: "Sampling",
+    *,
+    formats: tuple[Format, ...],
+    started: float,
+    quiet: bool,
+) -> "tuple[Manifest, int]":
+    """Write the crystals as they come; also which signal ended the run, or 0."""
+    from crystalgen.export.writer import RunWriter
+
+    manifest = _first_manifest(generator, run, formats)
+    console = Console(stderr=True)
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=quiet or not console.is_terminal,
+    )
+    with (
+        RunWriter(out, manifest, formats=formats, started=started) as writer,
+        stoppable(run) as candidates,
+    ):
+        with bar:
+            task = bar.add_task("crystals", total=run.request.n)
+            for candidate in candidates:
+                _add(writer, candidate, manifest.run)
+                bar.advance(task)
+        finished = _finish(writer, run, candidates.signal)
+    return finished, candidates.signal
+
+
+def _finish(writer: "RunWriter", run: "Sampling", ended: int) -> "Manifest":
+    """Complete the folder and say how the run ended."""
+    from crystalgen.export.manifest import Counts
+
+    tally, n = run.tally, run.request.n
+    status: Status = "complete" if tally.unique >= n else "incomplete"
+    reason = None
+    if status == "incomplete" and ended:
+        status, reason = "interrupted", f"stopped by {signal.Signals(ended).name}"
+    elif status == "incomplete":
+        most = [f"{count} {why}" for why, count in tally.rejected.most_common(3)]
+        reason = f"gave up after {tally.drawn} draws; rejected: {', '.join(most)}"
+    counts = Counts(asked=n, drawn=tally.drawn, valid=tally.valid, unique=tally.unique)
+    return writer.finish(
+        status=status, counts=counts, reason=reason, rejections=tally.rejected
+    )
+
+
+def _first_manifest(
+    generator: "Generator", run: "Sampling", formats: tuple[Format, ...]
+) -> "Manifest":
+    from crystalgen.export.manifest import Counts, Manifest
+
+    return Manifest(
+        command=shlex.join(["crystalgen", *sys.argv[1:]]),
+        request=asdict(run.request),
+        seed=run.seed,
+        weights=generator.weights.name,
+        weights_sha256=generator.weights.sha256,
+        formats=tuple(each.value for each in formats),
+        counts=Counts(asked=run.request.n),
+        started=datetime.now(UTC).astimezone().isoformat(timespec="seconds"),
+    )
+
+
+def _add(writer: "RunWriter", candidate: "Candidate", run: str) -> None:
+    from crystalgen.export.record import CrystalRecord
+
+    codes = candidate.codes
+    flags = () if candidate.is_neutral else ("usual oxidation states do not cancel",)
+    writer.add(
+        CrystalRecord(
+            identifier=f"{run}-{candidate.index:06d}-{candidate.formula}",
+            index=candidate.index,
+            crystal=candidate.crystal,
+            codes=(codes.crystal, *codes.roles, *codes.orbits),
+            log_prob=candidate.log_prob,
+            flags=flags,
+        )
+    )
+
+
+def _report(manifest: "Manifest", out: Path, *, as_json: bool) -> None:
+    """Print what came of the run."""
+    from crystalgen.export.manifest import to_json
+
+    if as_json:
+        typer.echo(to_json(manifest), nl=False)
+        return
+    counts = manifest.counts
+    table = Table()
+    for name in ("asked", "drawn", "valid", "unique", "written", "seconds"):
+        table.add_column(name, justify="right")
+    table.add_column("folder", overflow="fold")
+    numbers = (counts.asked, counts.drawn, counts.valid, counts.unique, counts.written)
+    table.add_row(*map(str, numbers), f"{manifest.seconds:.1f}", str(out))
+    Console().print(table)
+    if manifest.reason:
+        typer.echo(f"{counts.written} of {counts.asked} crystals: {manifest.reason}")
