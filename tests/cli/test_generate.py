@@ -25,7 +25,7 @@ class Run:
 
     request: Request
     seed: int
-    source: Iterator[Candidate] = iter(())
+    source: Iterator[Candidate] = field(default_factory=lambda: iter(()))
     tally: Tally = field(default_factory=Tally)
 
     def __iter__(self):
