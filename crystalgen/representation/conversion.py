@@ -79,13 +79,15 @@ def _atomic_numbers(structure: Structure) -> Int[np.ndarray, " atoms"]:
                 "expected one element per site: order the structure first, for "
                 "example with pymatgen's OrderDisorderedStructureTransformation"
             )
-        symbol = getattr(site.specie, "symbol", None)
-        if symbol not in ATOMIC_NUMBERS:
+        element = getattr(site.specie, "element", site.specie)
+        # pymatgen's deuterium has the symbol H, but the name D
+        name = getattr(element, "name", None)
+        if name not in ATOMIC_NUMBERS:
             raise RepresentationError(
                 f"site {place}: got {site.species_string!r}, which is no element; "
                 "expected H to Og: replace it, for example deuterium by hydrogen"
             )
-        numbers.append(ATOMIC_NUMBERS[symbol])
+        numbers.append(ATOMIC_NUMBERS[name])
     return np.array(numbers, dtype=np.int64)
 
 

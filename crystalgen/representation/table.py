@@ -44,21 +44,6 @@ class CrystalTable:
     )
     """Measured or computed values by name; NaN where unknown."""
 
-    def __post_init__(self) -> None:
-        n = len(self.space_group)
-        lengths = [len(self.identifiers), len(self.lattice_parameters)]
-        lengths += [len(values) for values in self.properties.values()]
-        n_orbits = int(self.orbit_offsets[-1]) if len(self.orbit_offsets) else -1
-        orbits = [len(self.wyckoff), len(self.species), len(self.free_coords)]
-        if any(
-            length != n for length in [*lengths, len(self.orbit_offsets) - 1]
-        ) or any(length != n_orbits for length in orbits):
-            raise RepresentationError(
-                f"table: got {n} crystals with columns of {lengths} rows and "
-                f"{n_orbits} orbits with columns of {orbits} rows; expected equal "
-                "numbers: the arrays do not belong together"
-            )
-
     def __len__(self) -> int:
         return len(self.space_group)
 
@@ -132,6 +117,7 @@ class CrystalTable:
                 f"table: got no column {missing[0]!r} among {sorted(columns)}; "
                 f"expected {list(wanted)}"
             )
+        _check_rows(columns)
         blob = columns["identifiers"].tobytes()
         bounds = columns["identifier_offsets"].tolist()
         return cls(
@@ -150,3 +136,20 @@ class CrystalTable:
                 if name.startswith(_PROPERTY)
             },
         )
+
+
+def _check_rows(columns: Mapping[str, np.ndarray]) -> None:
+    """Refuse columns of different tables, or of a damaged one."""
+    n_crystals = len(columns["space_group"])
+    n_orbits = int(columns["orbit_offsets"][-1]) if len(columns["orbit_offsets"]) else 0
+    expected = {"orbit_offsets": n_crystals + 1, "identifier_offsets": n_crystals + 1}
+    expected |= {name: n_crystals for name in columns if name.startswith(_PROPERTY)}
+    expected["lattice_parameters"] = n_crystals
+    expected |= dict.fromkeys(("wyckoff", "species", "free_coords"), n_orbits)
+    for name, n_rows in expected.items():
+        if len(columns[name]) != n_rows:
+            raise RepresentationError(
+                f"table: got {len(columns[name])} rows of {name!r}; expected {n_rows} "
+                f"for {n_crystals} crystals with {n_orbits} orbits: the arrays do not "
+                "belong together"
+            )
