@@ -110,6 +110,7 @@ class GenerativeNetworks(nn.Module):
             species,
             self.orbit_codes.embed(orbit_codes) * coded,
             self.crystal_codes.embed(crystal_codes),
+            self.statistics.centres(templates),
         )
 
 
@@ -133,7 +134,8 @@ class CrystalAutoencoder(nn.Module):
         self, batch: CrystalBatch, noise: Noise, code_temperature: float
     ) -> tuple[Posterior, Posterior, Posterior]:
         """Codes of roles, orbits and crystals as the encoder sees them."""
-        orbits, crystals = self.encoder(batch)
+        centre = self.generative.statistics.centres(batch.templates)
+        orbits, crystals = self.encoder(batch, centre)
         n_roles = batch.species.shape[1]
         roles = batch.templates.membership(n_roles) @ orbits
         generative = self.generative

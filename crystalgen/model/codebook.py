@@ -38,10 +38,11 @@ class Codebooks(nn.Module):
         self.project = nn.Sequential(
             nn.LayerNorm(channels), nn.Linear(channels, self.n_codes * code_width)
         )
+        # short entries: the direction of a token then decides, not an entry's norm
         self.entries = nn.Parameter(
-            torch.randn(self.n_codes, self.n_entries, code_width)
+            0.4 * torch.randn(self.n_codes, self.n_entries, code_width)
         )
-        self.log_precision = nn.Parameter(torch.full((self.n_codes, 1), -1.5))
+        self.log_precision = nn.Parameter(torch.full((self.n_codes, 1), 0.5))
         self.expand = nn.Linear(self.n_codes * code_width, channels)
 
     def logits(

@@ -11,9 +11,8 @@ from crystalgen.model.batch import CrystalBatch, Edges, Geometry, Templates
 from crystalgen.model.cell import lattice_features
 from crystalgen.model.tables import symmetry_tables
 from crystalgen.representation.prototype import (
-    Prototype,
     PrototypeVocabulary,
-    roles_of,
+    prototype_indices,
 )
 from crystalgen.representation.table import CrystalTable
 
@@ -53,21 +52,8 @@ def label_examples(
         vocabulary: Known prototypes, most frequent first.
         n_embedded: How many of them the model has an embedding for.
     """
-    offsets = crystals.orbit_offsets
-    known = vocabulary.index
-    role = np.zeros(len(crystals.species), dtype=np.int64)
-    prototype = np.zeros(len(crystals.space_group), dtype=np.int64)
-    for row, group in enumerate(crystals.space_group):
-        orbits = slice(int(offsets[row]), int(offsets[row + 1]))
-        roles = roles_of(crystals.species[orbits].tolist())
-        role[orbits] = roles
-        key = Prototype(
-            space_group=int(group),
-            wyckoff=tuple(crystals.wyckoff[orbits].tolist()),
-            roles=roles,
-        )
-        index = known.get(key, n_embedded)
-        prototype[row] = index + 1 if index < n_embedded else 0
+    index, role = prototype_indices(crystals, vocabulary)
+    prototype = np.where(index < n_embedded, index + 1, 0)
     return Examples(crystals=crystals, graphs=graphs, prototype=prototype, role=role)
 
 

@@ -21,7 +21,7 @@ class ModelConfig:
     """Channels of the embedding learnt for each known prototype."""
     heads: int = 4
     """Attention heads of every transformer block."""
-    graph_layers: int = 3
+    graph_layers: int = 2
     """Message-passing layers of the encoder."""
     encoder_layers: int = 2
     """Transformer blocks of the encoder, over the orbits of a crystal."""

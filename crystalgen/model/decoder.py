@@ -13,8 +13,13 @@ from torch import Tensor, nn
 
 from crystalgen.model.batch import Geometry, Templates
 from crystalgen.model.cell import N_FEATURES
+from crystalgen.model.centres import Centre
 from crystalgen.model.config import ModelConfig
-from crystalgen.model.embedding import N_SPECIES, TemplateEmbedding
+from crystalgen.model.embedding import (
+    N_SPECIES,
+    CentreFeatures,
+    TemplateEmbedding,
+)
 from crystalgen.model.layers import Transformer, mlp
 from crystalgen.model.likelihoods import (
     LOG_CONCENTRATION_RANGE,
@@ -92,6 +97,7 @@ class GeometryDecoder(nn.Module):
         self.n_components = config.mixture_components
         self.template = TemplateEmbedding(config, width, n_prototypes)
         self.species = nn.Linear(N_SPECIES, width, bias=False)
+        self.centre = CentreFeatures(width)
         self.log_volume = nn.Parameter(
             torch.full((N_SPECIES,), INITIAL_ATOMIC_VOLUME).log()
         )
@@ -108,6 +114,7 @@ class GeometryDecoder(nn.Module):
         species: Float[Tensor, "crystals roles species"],
         orbit_codes: Float[Tensor, "crystals orbits channels"],
         crystal_codes: Float[Tensor, "crystals channels"],
+        centre: Centre,
     ) -> GeometryPrediction:
         """Predict cell and coordinates.
 
@@ -116,15 +123,22 @@ class GeometryDecoder(nn.Module):
             species: One-hot or relaxed element of each role.
             orbit_codes: Embedded geometry codes of each orbit.
             crystal_codes: Embedded codes of the whole crystal.
+            centre: The usual geometry of their prototypes, where predictions start.
         """
         index = templates.role[..., None].expand(-1, -1, N_SPECIES)
         of_orbit = species.gather(1, index)
-        orbits = self.template(templates) + self.species(of_orbit) + orbit_codes
+        free = self.coords_free[templates.position].float()
+        orbits = (
+            self.template(templates)
+            + self.species(of_orbit)
+            + self.centre(centre, free)
+            + orbit_codes
+        )
         whole = self.template.crystal(templates) + crystal_codes
         tokens = torch.cat([whole[:, None], orbits], dim=1)
         present = nn.functional.pad(templates.present, (1, 0), value=True)
         read = self.transformer(tokens, present)
-        return self._distributions(templates, of_orbit, read)
+        return self._distributions(templates, of_orbit, read, centre)
 
     def free_coords(self, templates: Templates) -> Bool[Tensor, "crystals orbits 3"]:
         """Coordinates to choose: those a position uses, less the polar origin.
@@ -150,12 +164,15 @@ class GeometryDecoder(nn.Module):
         templates: Templates,
         species: Float[Tensor, "crystals orbits species"],
         read: Float[Tensor, "crystals tokens channels"],
+        centre: Centre,
     ) -> GeometryPrediction:
         raw_location, raw_scale = self.cell(read[:, 0]).chunk(2, dim=-1)
         shift = MAX_LOG_VOLUME_SHIFT * torch.tanh(raw_location[:, :1])
         log_volume = self.additive_volume(templates, species).log()[:, None] + shift
+        usual = centre.cell[:, 1:]
         ratios = MAX_LOG_RATIO * torch.tanh(raw_location[:, 1:3] / MAX_LOG_RATIO)
-        location = torch.cat([log_volume, ratios, raw_location[:, 3:].tanh()], dim=1)
+        cosines = torch.tanh(raw_location[:, 3:] + torch.atanh(usual[:, 2:] * 0.999))
+        location = torch.cat([log_volume, usual[:, :2] + ratios, cosines], dim=1)
         group = templates.space_group
         location = torch.where(self.cell_free[group], location, self.cell_fixed[group])
         low, high = (torch.tensor(bound).log().item() for bound in SCALE_RANGE)
@@ -164,7 +181,7 @@ class GeometryDecoder(nn.Module):
         return GeometryPrediction(
             cell_location=location,
             cell_scale=scale,
-            coords_location=raw[..., 0, :],
+            coords_location=centre.coords[..., None] + raw[..., 0, :],
             coords_log_concentration=squash(
                 raw[..., 1, :] - 0.5, *LOG_CONCENTRATION_RANGE
             ),

@@ -6,7 +6,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from crystalgen.model.batch import Templates
+from crystalgen.model.batch import Geometry, Templates
+from crystalgen.model.cell import N_FEATURES
+from crystalgen.model.centres import Centre
 from crystalgen.model.config import ModelConfig
 from crystalgen.model.layers import mlp
 from crystalgen.model.tables import N_GROUPS, symmetry_tables
@@ -16,6 +18,8 @@ N_SPECIES = 119
 HARMONICS = (1, 2, 3, 4, 6, 8)
 """Frequencies at which a fractional coordinate is read; 3, 4 and 6 are those of
 special positions."""
+MAGNIFICATIONS = (2.0, 10.0, 50.0)
+"""Factors at which differences are read."""
 
 
 class TemplateEmbedding(nn.Module):
@@ -114,3 +118,56 @@ class CoordinateFeatures(nn.Module):
         phase = 2 * math.pi * coords[..., None] * self.harmonics
         waves = torch.cat([phase.sin(), phase.cos()], dim=-1) * free[..., None]
         return self.out(waves.flatten(-2))
+
+
+class CentreFeatures(nn.Module):
+    """What the usual geometry of a prototype says of an orbit."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.coords = CoordinateFeatures(width)
+        self.rest = nn.Linear(4 + 2 * N_FEATURES, width)
+
+    def forward(
+        self, centre: Centre, free: Float[Tensor, "crystals orbits 3"]
+    ) -> Float[Tensor, "crystals orbits channels"]:
+        """Embed mean coordinates, their sharpness and the mean cell."""
+        known = centre.is_known[:, None].float()
+        n_orbits = centre.coords.shape[1]
+        whole = torch.cat([centre.cell, centre.cell_spread, known], dim=1)
+        rest = torch.cat(
+            [centre.sharpness, whole[:, None].expand(-1, n_orbits, -1)], dim=-1
+        )
+        shown = free * known[..., None]
+        return self.coords(centre.coords, shown) + self.rest(rest)
+
+
+class Residuals(nn.Module):
+    """How a crystal differs from the usual geometry of its prototype."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.coords = nn.Linear(3 * len(MAGNIFICATIONS), width)
+        self.cell = nn.Linear(N_FEATURES * len(MAGNIFICATIONS), width)
+
+    def forward(
+        self,
+        geometry: Geometry,
+        centre: Centre,
+        free: Float[Tensor, "crystals orbits 3"],
+    ) -> Float[Tensor, "crystals orbits channels"]:
+        """Embed the differences, small ones magnified; zero without a centre."""
+        known = centre.is_known[:, None, None].float()
+        offset = geometry.coords - centre.coords
+        wrapped = (offset - offset.round()) * free * known
+        deformed = (geometry.cell - centre.cell) * known[:, 0]
+        deformed = deformed * (torch.arange(N_FEATURES, device=known.device) > 0)
+        return (
+            self.coords(_magnified(wrapped)) + self.cell(_magnified(deformed))[:, None]
+        )
+
+
+def _magnified(
+    difference: Float[Tensor, "*batch values"],
+) -> Float[Tensor, "*batch magnified"]:
+    return torch.cat([torch.tanh(m * difference) for m in MAGNIFICATIONS], dim=-1)

@@ -7,10 +7,12 @@ from torch_geometric.nn import MessagePassing
 
 from crystalgen.model.batch import CrystalBatch, Edges
 from crystalgen.model.cell import N_FEATURES
+from crystalgen.model.centres import Centre
 from crystalgen.model.config import ModelConfig
 from crystalgen.model.embedding import (
     N_SPECIES,
     CoordinateFeatures,
+    Residuals,
     TemplateEmbedding,
 )
 from crystalgen.model.layers import Transformer, mlp
@@ -76,6 +78,7 @@ class GraphEncoder(nn.Module):
         self.template = TemplateEmbedding(config, width, n_prototypes=0)
         self.species = nn.Embedding(N_SPECIES, width)
         self.coords = CoordinateFeatures(width)
+        self.residuals = Residuals(width)
         self.cell = mlp(N_FEATURES, width, width)
         self.whole = nn.Parameter(torch.zeros(width))
         self.messages = nn.ModuleList(
@@ -87,11 +90,16 @@ class GraphEncoder(nn.Module):
         )
 
     def forward(
-        self, batch: CrystalBatch
+        self, batch: CrystalBatch, centre: Centre
     ) -> tuple[
         Float[Tensor, "crystals orbits channels"], Float[Tensor, "crystals channels"]
     ]:
-        """Encode orbits and crystals."""
+        """Encode orbits and crystals.
+
+        Args:
+            batch: The crystals.
+            centre: The usual geometry of their prototypes.
+        """
         templates, geometry = batch.templates, batch.geometry
         free = self.template.coords_free[templates.position].float()
         cell = self.cell(geometry.cell)
@@ -100,6 +108,7 @@ class GraphEncoder(nn.Module):
             self.template(templates)
             + self.species(species)
             + self.coords(geometry.coords, free)
+            + self.residuals(geometry, centre, free)
             + cell[:, None]
         )
         rows = orbits.flatten(0, 1)

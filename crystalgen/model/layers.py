@@ -8,6 +8,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+EXPANSION = 2
+"""Channels inside a block's feed-forward layer, as a multiple of its width."""
+
 
 class KeyValues(NamedTuple):
     """Keys and values of the tokens that one attention layer has already read."""
@@ -27,7 +30,9 @@ class Block(nn.Module):
         self.query_key_value = nn.Linear(width, 3 * width)
         self.output = nn.Linear(width, width)
         self.feedforward = nn.Sequential(
-            nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
+            nn.Linear(width, EXPANSION * width),
+            nn.GELU(),
+            nn.Linear(EXPANSION * width, width),
         )
         self.dropout = nn.Dropout(dropout)
 

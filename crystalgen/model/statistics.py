@@ -1,9 +1,8 @@
 """What a model counts in its training data, beside what it learns by gradients.
 
-Counts of anonymised prototypes, how often each element occurs, and how close two
-elements come. They travel inside the checkpoint and hold no crystal.
+Counts of anonymised prototypes and their usual geometry, how often each element occurs,
+and how close two elements come. They travel inside the checkpoint and hold no crystal.
 """
-
 
 import numpy as np
 import torch
@@ -11,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from crystalgen.graphs.table import GraphTable
+from crystalgen.model.centres import CentreArrays, Centres, fit_centres
 from crystalgen.model.embedding import N_SPECIES
 from crystalgen.representation.prototype import PrototypeVocabulary, count_prototypes
 from crystalgen.representation.table import CrystalTable
@@ -30,10 +30,11 @@ class Statistics(nn.Module):
         vocabulary: Known prototypes.
         shortest: Smallest sensible distance (Å) between two elements, 0 if unknown.
         species_count: Crystals of the training data that hold each element.
+        centres: Usual geometry of the prototypes with an embedding.
     """
 
     prototype_space_group: Int[Tensor, " prototypes"]
-    prototype_offsets: Int[Tensor, " prototypes+1"]
+    prototype_offsets: Int[Tensor, " offsets"]
     prototype_wyckoff: Int[Tensor, " orbits"]
     prototype_role: Int[Tensor, " orbits"]
     prototype_count: Int[Tensor, " prototypes"]
@@ -45,12 +46,14 @@ class Statistics(nn.Module):
         vocabulary: PrototypeVocabulary,
         shortest: Float[np.ndarray, "species species"],
         species_count: Int[np.ndarray, " species"],
+        centres: CentreArrays,
     ) -> None:
         super().__init__()
         for name, array in vocabulary.arrays().items():
             self.register_buffer(f"prototype_{name}", torch.from_numpy(array.copy()))
         self.register_buffer("shortest", torch.from_numpy(shortest.copy()))
         self.register_buffer("species_count", torch.from_numpy(species_count.copy()))
+        self.centres = Centres(centres, vocabulary.offsets)
 
     @classmethod
     def from_tensors(cls, tensors: dict[str, Tensor]) -> "Statistics":
@@ -62,7 +65,12 @@ class Statistics(nn.Module):
             }
         )
         return cls(
-            vocabulary, tensors["shortest"].numpy(), tensors["species_count"].numpy()
+            vocabulary,
+            tensors["shortest"].numpy(),
+            tensors["species_count"].numpy(),
+            CentreArrays(
+                *(tensors[f"centres.{name}"].numpy() for name in CentreArrays._fields)
+            ),
         )
 
     @property
@@ -87,10 +95,13 @@ def count_statistics(crystals: CrystalTable, graphs: GraphTable) -> Statistics:
     present = np.zeros((len(crystals.space_group), N_SPECIES), dtype=bool)
     rows = np.repeat(np.arange(len(present)), np.diff(crystals.orbit_offsets))
     present[rows, crystals.species] = True
+    vocabulary = count_prototypes(crystals)
+    n_embedded = int((vocabulary.count >= MIN_SEEN).sum())
     return Statistics(
-        count_prototypes(crystals),
+        vocabulary,
         shortest_distances(crystals, graphs),
         present.sum(axis=0).astype(np.int32),
+        fit_centres(crystals, vocabulary, n_embedded),
     )
 
 

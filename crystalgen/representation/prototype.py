@@ -6,9 +6,10 @@ how often a frame occurs, and holds no crystal.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Int
@@ -54,7 +55,7 @@ class PrototypeVocabulary:
     """
 
     space_group: Int[np.ndarray, " prototypes"]
-    offsets: Int[np.ndarray, " prototypes+1"]
+    offsets: Int[np.ndarray, " offsets"]
     wyckoff: Int[np.ndarray, " orbits"]
     role: Int[np.ndarray, " orbits"]
     count: Int[np.ndarray, " prototypes"]
@@ -89,19 +90,7 @@ class PrototypeVocabulary:
 
 def count_prototypes(table: CrystalTable) -> PrototypeVocabulary:
     """Collect the prototypes of a table of crystals."""
-    seen: Counter[Prototype] = Counter()
-    for start, stop, group in zip(
-        table.orbit_offsets[:-1],
-        table.orbit_offsets[1:],
-        table.space_group,
-        strict=True,
-    ):
-        prototype = Prototype(
-            space_group=int(group),
-            wyckoff=tuple(table.wyckoff[start:stop].tolist()),
-            roles=roles_of(table.species[start:stop].tolist()),
-        )
-        seen[prototype] += 1
+    seen = Counter(_prototypes(table))
     ordered = sorted(seen.items(), key=lambda item: (-item[1], item[0]))
     sizes = [len(prototype.wyckoff) for prototype, _ in ordered]
     return PrototypeVocabulary(
@@ -111,3 +100,28 @@ def count_prototypes(table: CrystalTable) -> PrototypeVocabulary:
         role=np.array([r for p, _ in ordered for r in p.roles], dtype=np.int8),
         count=np.array([count for _, count in ordered], dtype=np.int32),
     )
+
+
+def prototype_indices(
+    table: CrystalTable, vocabulary: PrototypeVocabulary
+) -> tuple[Int[np.ndarray, " crystals"], Int[np.ndarray, " orbits"]]:
+    """Index of each crystal's prototype, -1 if unknown, and the role of each orbit."""
+    known = vocabulary.index
+    index = np.full(len(table), -1, dtype=np.int64)
+    role = np.zeros(len(table.species), dtype=np.int64)
+    for row, prototype in enumerate(_prototypes(table)):
+        start, stop = table.orbit_offsets[row : row + 2].tolist()
+        role[start:stop] = prototype.roles
+        index[row] = known.get(prototype, -1)
+    return index, role
+
+
+def _prototypes(table: CrystalTable) -> Iterator[Prototype]:
+    for (start, stop), group in zip(
+        pairwise(table.orbit_offsets.tolist()), table.space_group.tolist(), strict=True
+    ):
+        yield Prototype(
+            space_group=group,
+            wyckoff=tuple(table.wyckoff[start:stop].tolist()),
+            roles=roles_of(table.species[start:stop].tolist()),
+        )

@@ -1,0 +1,137 @@
+"""The usual geometry of each known prototype, learnt by counting.
+
+For every prototype seen at least twice: where the free coordinates and the shape of the
+cell of its largest family of members lie on average, and how much they spread. The
+decoder starts from there and the encoder reads how a crystal differs from it, so codes
+need not spell out what the prototype already says. Volumes are not part of it: they
+follow from the species.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from crystalgen.model.batch import Templates
+from crystalgen.model.cell import N_FEATURES, lattice_features
+from crystalgen.representation.prototype import PrototypeVocabulary, prototype_indices
+from crystalgen.representation.table import CrystalTable
+
+FAMILY_WIDTH = 0.08
+"""Distance of coordinates (fractions of a cell) within which members are a family."""
+MAX_MEMBERS = 1000
+"""Members of one prototype that are compared pair by pair."""
+
+
+class CentreArrays(NamedTuple):
+    """Centres of the known prototypes, as flat as the orbits of the vocabulary."""
+
+    coords: Float[np.ndarray, "orbits 3"]
+    sharpness: Float[np.ndarray, "orbits 3"]
+    cell: Float[np.ndarray, "prototypes 6"]
+    cell_spread: Float[np.ndarray, "prototypes 6"]
+
+
+class Centre(NamedTuple):
+    """Centres of the prototypes of a batch; zeros where a prototype is unknown."""
+
+    coords: Float[Tensor, "crystals orbits 3"]
+    """Mean coordinates in [0, 1)."""
+    sharpness: Float[Tensor, "crystals orbits 3"]
+    """Length of the mean direction: 1 if all members agree, 0 if they do not at all."""
+    cell: Float[Tensor, "crystals 6"]
+    """Mean lattice features; the first, the volume, is zero."""
+    cell_spread: Float[Tensor, "crystals 6"]
+    """Their mean absolute deviations."""
+    is_known: Bool[Tensor, " crystals"]
+    """Whether the prototype has a centre."""
+
+
+def fit_centres(
+    crystals: CrystalTable, vocabulary: PrototypeVocabulary, n_embedded: int
+) -> CentreArrays:
+    """Find the centre of each prototype's largest family.
+
+    Args:
+        crystals: Training crystals.
+        vocabulary: Their prototypes, most frequent first.
+        n_embedded: Prototypes to find a centre for.
+    """
+    index, _ = prototype_indices(crystals, vocabulary)
+    parameters = torch.from_numpy(np.array(crystals.lattice_parameters))
+    cells = lattice_features(parameters, torch.ones(len(parameters))).numpy()
+    n_orbits = int(vocabulary.offsets[n_embedded])
+    coords = np.zeros((n_orbits, 3), dtype=np.float32)
+    sharpness = np.zeros((n_orbits, 3), dtype=np.float32)
+    cell = np.zeros((n_embedded, N_FEATURES), dtype=np.float32)
+    spread = np.zeros((n_embedded, N_FEATURES), dtype=np.float32)
+    order = np.argsort(index, kind="stable")
+    starts = np.searchsorted(index[order], np.arange(n_embedded + 1))
+    for prototype in range(n_embedded):
+        members = order[starts[prototype] : starts[prototype + 1]]
+        first = crystals.orbit_offsets[members]
+        span = np.arange(
+            vocabulary.offsets[prototype + 1] - vocabulary.offsets[prototype]
+        )
+        angles = 2 * np.pi * crystals.free_coords[first[:, None] + span]
+        directions = np.exp(1j * angles.astype(np.float64))
+        weight = _largest_family(directions.reshape(len(members), -1))
+        mean = np.tensordot(weight, directions, axes=1)
+        orbits = slice(vocabulary.offsets[prototype], vocabulary.offsets[prototype + 1])
+        coords[orbits] = np.angle(mean) / (2 * np.pi) % 1.0
+        sharpness[orbits] = np.abs(mean)
+        cell[prototype, 1:] = weight @ cells[members, 1:]
+        deviation = np.abs(cells[members] - cell[prototype])
+        spread[prototype, 1:] = (weight @ deviation)[1:]
+    return CentreArrays(coords, sharpness, cell, spread)
+
+
+def _largest_family(
+    directions: "np.ndarray[tuple[int, int], np.dtype[np.complex128]]",
+) -> Float[np.ndarray, " members"]:
+    """Weights of the members around the densest one; they sum to 1."""
+    n_compared = min(len(directions), MAX_MEMBERS)
+    compared = directions[:: max(1, len(directions) // n_compared)]
+    # |e^ia - e^ib|² = 2 - 2 cos(a - b), summed over all coordinates
+    width = (2 * np.pi * FAMILY_WIDTH) ** 2
+    overlap = (directions @ compared.conj().T).real
+    kernel = np.exp((overlap - directions.shape[1]) / width)
+    weight = kernel[:, kernel.sum(axis=0).argmax()]
+    return weight / weight.sum()
+
+
+class Centres(nn.Module):
+    """Looks centres up for a batch of templates."""
+
+    coords: Tensor
+    sharpness: Tensor
+    cell: Tensor
+    cell_spread: Tensor
+    offsets: Tensor
+
+    def __init__(
+        self, arrays: CentreArrays, offsets: Int[np.ndarray, " offsets"]
+    ) -> None:
+        super().__init__()
+        for name, array in arrays._asdict().items():
+            self.register_buffer(name, torch.from_numpy(array.copy()))
+        starts = torch.from_numpy(offsets.astype(np.int64))
+        self.register_buffer("offsets", starts, persistent=False)
+
+    def forward(self, templates: Templates) -> Centre:
+        """Centres of the templates' prototypes."""
+        is_known = templates.prototype > 0
+        row = (templates.prototype - 1).clamp(min=0)
+        place = torch.arange(templates.position.shape[1], device=row.device)
+        flat = (self.offsets[row][:, None] + place).clamp(max=len(self.coords) - 1)
+        shown = (is_known[:, None] & templates.present)[..., None]
+        known = is_known[:, None]
+        return Centre(
+            coords=torch.where(shown, self.coords[flat], 0.0),
+            sharpness=torch.where(shown, self.sharpness[flat], 0.0),
+            cell=torch.where(known, self.cell[row], 0.0),
+            cell_spread=torch.where(known, self.cell_spread[row], 0.0),
+            is_known=is_known,
+        )
