@@ -3,10 +3,15 @@
     -log p(species | codes) - log p(cell, coordinates | codes, species)
         + β KL(q(codes | x) ‖ p(codes | template, species)) - log p(template)
 
-with relaxed draws of codes and species (Kingma and Welling, 2014, arXiv:1312.6114;
+The prior learns from all of the divergence whatever β, which only says how much the
+encoder gives way to it. β starts at 0, because codes that cost something before the
+decoder can use them are abandoned for good.
+
+All with relaxed draws of codes and species (Kingma and Welling, 2014, arXiv:1312.6114;
 Jang et al., 2017, arXiv:1611.01144). All terms are nats per crystal.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -24,6 +29,7 @@ from crystalgen.model.autoencoder import (
     draw_noise,
 )
 from crystalgen.model.batch import CrystalBatch, Templates
+from crystalgen.model.codebook import Posterior
 from crystalgen.model.collate import Examples, collate
 from crystalgen.model.decoder import cell_log_likelihood, coords_log_likelihood
 from crystalgen.training.problem import Losses
@@ -45,17 +51,35 @@ class ObjectiveConfig:
         default_factory=lambda: TemperatureSchedule(start=1.0, end=0.2)
     )
     """Temperature of the species' relaxation."""
-    rate_weight: float = 0.3
+    rate_weight: float = 0.15
     """β: weight of the codes' divergence from their prior."""
-    rate_warmup: float = 0.15
-    """Share of the run over which β grows from 0."""
-    free_bits: float = 0.05
+    rate_start: float = 0.2
+    """Share of the run before which β is 0."""
+    rate_warmup: float = 0.3
+    """Share of the run over which β then grows to its weight."""
+    free_bits: float = 0.5
     """Divergence per code (nats) that costs nothing, so that no code collapses."""
 
+    usage_weight: float = 0.1
+    """Weight of what each codebook lacks of being used evenly (nats)."""
+
     def __post_init__(self) -> None:
-        for name in ("rate_weight", "rate_warmup", "free_bits"):
+        for name in (
+            "rate_weight",
+            "rate_start",
+            "rate_warmup",
+            "free_bits",
+            "usage_weight",
+        ):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be >= 0, got {getattr(self, name)}")
+
+    def beta(self, progress: float) -> float:
+        """Weight of the rate at a share of the run, in [0, 1]."""
+        if progress <= self.rate_start:
+            return 0.0
+        grown = (progress - self.rate_start) / max(self.rate_warmup, 1e-9)
+        return self.rate_weight * min(1.0, grown)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,15 +130,13 @@ class AutoencoderProblem:
         )
         noise = draw_noise(networks.config, batch, generator)
         outcome: Pass = model(batch, noise, relaxations)
-        beta = self.config.rate_weight
-        if self.config.rate_warmup > 0:
-            beta *= min(1.0, progress / self.config.rate_warmup)
         return autoencoder_losses(
             _unwrapped(model),
             batch,
             outcome,
-            beta=beta,
+            beta=self.config.beta(progress),
             free_bits=self.config.free_bits,
+            usage_weight=self.config.usage_weight,
         )
 
 
@@ -125,6 +147,7 @@ def autoencoder_losses(
     *,
     beta: float,
     free_bits: float,
+    usage_weight: float,
 ) -> Losses:
     """Sum up the terms of the loss for one pass.
 
@@ -134,6 +157,7 @@ def autoencoder_losses(
         outcome: What came out.
         beta: Weight of the rate.
         free_bits: Divergence per code that is not counted, in nats.
+        usage_weight: Weight of uneven use of the codebooks.
     """
     networks, templates = model.generative, batch.templates
     n_crystals = len(batch)
@@ -152,15 +176,27 @@ def autoencoder_losses(
         outcome.geometry, batch.geometry.cell, decoder.cell_free[templates.space_group]
     )
     geometry = -(coords.mean() + cell.mean())
-    species_rate, geometry_rate = rates(outcome, has_role)
+    prior = sum(rate.sum() for rate in rates(detach_posteriors(outcome), has_role))
+    species_rate, geometry_rate = rates(detach_priors(outcome), has_role)
     charged = (
         species_rate.clamp(min=free_bits).sum()
         + geometry_rate.clamp(min=free_bits).sum()
     )
+    coded = networks.coded_orbits(templates)
+    unused = (
+        unevenness(outcome.species_posterior, has_role)
+        + unevenness(outcome.orbit_posterior, coded)
+        + unevenness(outcome.crystal_posterior, torch.ones_like(has_role[:, 0]))
+    )
     template = -outcome.template_log_likelihood.mean()
     hit = outcome.species_logits.argmax(dim=-1) == batch.species
     return Losses(
-        total=species + geometry + beta * charged + template,
+        total=species
+        + geometry
+        + prior
+        + beta * charged
+        + usage_weight * unused
+        + template,
         n_crystals=n_crystals,
         parts={
             "species_nll": species.detach(),
@@ -171,9 +207,7 @@ def autoencoder_losses(
             "geometry_rate": geometry_rate.detach().sum(),
             "template_nll": template.detach(),
             "species_code_usage": usage(outcome.species_posterior.sample, has_role),
-            "orbit_code_usage": usage(
-                outcome.orbit_posterior.sample, networks.coded_orbits(templates)
-            ),
+            "orbit_code_usage": usage(outcome.orbit_posterior.sample, coded),
             "crystal_code_usage": usage(
                 outcome.crystal_posterior.sample, torch.ones_like(has_role[:, 0])
             ),
@@ -204,6 +238,27 @@ def rates(
     )
 
 
+def detach_posteriors(outcome: Pass) -> Pass:
+    """The same pass without gradients into the encoder."""
+
+    def detached(posterior: Posterior) -> Posterior:
+        return Posterior(posterior.log_probabilities.detach(), posterior.sample)
+
+    return outcome._replace(
+        species_posterior=detached(outcome.species_posterior),
+        orbit_posterior=detached(outcome.orbit_posterior),
+        crystal_posterior=detached(outcome.crystal_posterior),
+    )
+
+
+def detach_priors(outcome: Pass) -> Pass:
+    """The same pass without gradients into the priors."""
+    return outcome._replace(
+        species_prior=outcome.species_prior.detach(),
+        geometry_prior=outcome.geometry_prior.detach(),
+    )
+
+
 def _divergence(
     log_q: Float[Tensor, "crystals tokens codes entries"],
     log_p: Float[Tensor, "crystals tokens codes entries"],
@@ -218,9 +273,23 @@ def usage(
 ) -> Float[Tensor, ""]:
     """Perplexity of the codes drawn in a batch, mean over the codebooks."""
     drawn = sample.detach()[counted]
-    share = drawn.mean(dim=0)
+    share = drawn.sum(dim=0) / max(len(drawn), 1)
     entropy = -(share * share.clamp(min=1e-9).log()).sum(dim=-1)
     return entropy.exp().mean()
+
+
+def unevenness(
+    posterior: Posterior, counted: Bool[Tensor, "*tokens"]
+) -> Float[Tensor, ""]:
+    """Log of the codebook's size less the entropy of its mean use, over all codes.
+
+    Keeps codebooks alive: a code that is the same for every crystal of a batch is
+    pushed apart, whether or not the decoder reads it yet.
+    """
+    probability = posterior.log_probabilities.exp() * counted[..., None, None]
+    share = probability.flatten(0, -3).sum(dim=0) / counted.sum().clamp(min=1)
+    entropy = -(share * share.clamp(min=1e-9).log()).sum(dim=-1)
+    return (math.log(share.shape[-1]) - entropy).sum()
 
 
 def _hide_prototypes(
