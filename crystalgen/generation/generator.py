@@ -41,6 +41,7 @@ class Generator:
 
         Raises:
             CheckpointError: The file is missing, damaged, or holds another model.
+            RequestError: There is no such device here.
         """
         path = None if checkpoint is None else Path(checkpoint)
         return cls(weights=load_weights(path, device=device), checkpoint=path)

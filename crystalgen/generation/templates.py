@@ -82,10 +82,9 @@ class TemplateSource:
     @cached_property
     def row_weight(self) -> Float64[np.ndarray, " prototypes"]:
         """Weight of each known prototype; 0 where the request forbids it."""
-        vocabulary = self.weights.vocabulary
-        counts = vocabulary.count.astype(np.float64) ** (1 / self.request.temperature)
-        fits = self._atoms <= self.max_atoms
-        return counts * fits * self._allowed_groups[vocabulary.space_group]
+        # relative to the largest, so that no temperature takes it to infinity
+        count = np.where(self._fits, self.weights.vocabulary.count, 0)
+        return (count / self._largest_count) ** (1 / self.request.temperature)
 
     @cached_property
     def group_probability(self) -> Float64[np.ndarray, " groups"]:
@@ -98,18 +97,18 @@ class TemplateSource:
         weight = np.bincount(
             vocabulary.space_group, self.row_weight, minlength=N_GROUPS + 1
         )
+        known = set(vocabulary.space_group[self._fits].tolist())
         for number in self.request.space_groups:
-            if not weight[number] and smallest_atoms(number) <= self.max_atoms:
-                weight[number] = 1.0
+            if number not in known and smallest_atoms(number) <= self.max_atoms:
+                weight[number] = self._largest_count ** (-1 / self.request.temperature)
         return weight / max(weight.sum(), 1e-300)
 
     @cached_property
     def new_probability(self) -> Float64[np.ndarray, " groups"]:
         """Probability that a draw of a group takes a new template."""
         vocabulary = self.weights.vocabulary
-        fits = self.row_weight > 0
-        groups = vocabulary.space_group[fits]
-        counts = vocabulary.count[fits]
+        groups = vocabulary.space_group[self._fits]
+        counts = vocabulary.count[self._fits]
         seen = np.bincount(groups, counts, minlength=N_GROUPS + 1)
         once = np.bincount(groups, counts == 1, minlength=N_GROUPS + 1)
         return np.where(seen > 0, NEW_SHARE * once / np.maximum(seen, 1), 1.0)
@@ -172,6 +171,17 @@ class TemplateSource:
         return allowed
 
     @cached_property
+    def _fits(self) -> Bool[np.ndarray, " prototypes"]:
+        """Known prototypes that the request allows."""
+        allowed = self._allowed_groups[self.weights.vocabulary.space_group]
+        return allowed & (self._atoms <= self.max_atoms)
+
+    @cached_property
+    def _largest_count(self) -> float:
+        """Crystals of the most frequent prototype that the request allows."""
+        return float(self.weights.vocabulary.count[self._fits].max(initial=1))
+
+    @cached_property
     def _atoms(self) -> Int[np.ndarray, " prototypes"]:
         """Atoms in the primitive cell of each known prototype."""
         vocabulary = self.weights.vocabulary
@@ -188,7 +198,7 @@ class TemplateSource:
     @cached_property
     def _members(self) -> dict[int, Int[np.ndarray, " rows"]]:
         """Known prototypes of each group that the request allows."""
-        fits = np.flatnonzero(self.row_weight > 0)
+        fits = np.flatnonzero(self._fits)
         groups = self.weights.vocabulary.space_group[fits]
         return {int(group): fits[groups == group] for group in np.unique(groups)}
 

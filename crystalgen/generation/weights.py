@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from crystalgen.config import build
-from crystalgen.errors import CheckpointError
+from crystalgen.errors import CheckpointError, RequestError
 from crystalgen.generation.contacts import distance_limits
 from crystalgen.model.autoencoder import CrystalAutoencoder, GenerativeNetworks
 from crystalgen.model.checkpoint import Checkpoint, load_checkpoint
@@ -74,6 +74,7 @@ def load_weights(path: Path | None, *, device: str = "cpu") -> Weights:
 
     Raises:
         CheckpointError: The file is missing, damaged, or holds another model.
+        RequestError: There is no such device here.
     """
     if path is not None:
         return _fill(load_checkpoint(path), where=str(path), device=device)
@@ -113,10 +114,21 @@ def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def _device(name: str) -> torch.device:
-    if name != "auto":
-        return torch.device(name)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    if torch.backends.mps.is_available():
-        return torch.device("mps")
-    return torch.device("cpu")
+    counts = {
+        "cuda": torch.cuda.device_count(),
+        "mps": int(torch.backends.mps.is_available()),
+        "cpu": 1,
+    }
+    if name == "auto":
+        return torch.device(next(kind for kind, count in counts.items() if count))
+    kind, _, number = name.partition(":")
+    if kind not in counts or not (number or "0").isdecimal():
+        raise RequestError(
+            f"device: got {name!r}; expected auto, cpu, cuda, cuda:1 or mps"
+        )
+    if int(number or 0) >= counts[kind]:
+        raise RequestError(
+            f"device: got {name!r}, but PyTorch {torch.__version__} finds "
+            f"{counts[kind]} of that kind here; choose 'auto' or 'cpu'"
+        )
+    return torch.device(name)
