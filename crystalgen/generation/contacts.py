@@ -22,7 +22,8 @@ def distance_limits(
             covalent radii (Cordero et al., 2008, by way of ase) stands in.
     """
     n_species = len(shortest)
-    radii = np.nan_to_num(covalent_radii, nan=1.5)[:n_species]
+    # where ase has no radius it says 0.2
+    radii = np.where(covalent_radii > 0.2, covalent_radii, 1.5)[:n_species]
     radii = np.pad(radii, (0, n_species - len(radii)), constant_values=1.5)
     fallback = COVALENT_SHARE * (radii[:, None] + radii[None, :])
     return np.where(shortest > 0, SLACK * shortest, fallback)

@@ -32,7 +32,11 @@ def is_neutral(species: tuple[int, ...], counts: tuple[int, ...]) -> bool:
     (True, False)
     """
     elements = [Element.from_Z(number) for number in species]
-    if len(elements) == 1 or is_metallic(species, counts):
+    if len(elements) == 1:
+        return True
+    if not all(_states(element) for element in elements):
+        return False  # helium, neon and argon; no score of metals knows them either
+    if is_metallic(species, counts):
         return True
     options = [
         list(_charges(element, count))
@@ -70,7 +74,7 @@ def usual_states() -> dict[str, tuple[int, ...]]:
 
 def _charges(element: Element, count: int) -> Iterator[tuple[float, int]]:
     """Mean state and total charge of all atoms of an element."""
-    states = usual_states().get(element.symbol, element.common_oxidation_states)
+    states = _states(element)
     for state in states:
         yield state, state * count
     if not (element.is_transition_metal or element.is_lanthanoid):
@@ -80,6 +84,10 @@ def _charges(element: Element, count: int) -> Iterator[tuple[float, int]]:
             for raised in range(1, count):
                 total = state * count + raised
                 yield total / count, total
+
+
+def _states(element: Element) -> tuple[int, ...]:
+    return usual_states().get(element.symbol, element.common_oxidation_states)
 
 
 def _follows_electronegativity(elements: list[Element], states: list[float]) -> bool:
