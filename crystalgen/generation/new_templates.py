@@ -2,14 +2,15 @@
 
 import numpy as np
 import torch
-from jaxtyping import Float64, Int
+from jaxtyping import Float, Float64, Int
+from torch import Tensor
 
 from crystalgen.estimators.gumbel_softmax import gumbel_max
 from crystalgen.generation.noise import Purpose, row_noise
 from crystalgen.generation.weights import Weights
 from crystalgen.model.batch import Templates
 from crystalgen.model.tables import MAX_LETTERS, symmetry_tables
-from crystalgen.representation.legality import legal_letters
+from crystalgen.representation.legality import letter_rules
 from crystalgen.representation.prototype import Prototype
 
 
@@ -40,6 +41,7 @@ def draw_new_prototypes(
     config = weights.config
     first = symmetry_tables().first_position.numpy()
     n_rows, n_letters = len(groups), MAX_LETTERS + 1
+    n_elements = int((weights.networks.statistics.species_count > 0).sum())
     noise = row_noise(
         seed,
         draws,
@@ -48,45 +50,39 @@ def draw_new_prototypes(
         purpose=Purpose.TEMPLATE,
     ).to(weights.device)
     space_group = torch.from_numpy(groups.astype(np.int64)).to(weights.device)
-    rows = torch.arange(n_rows, device=weights.device)
+    rules = letter_rules(max_atoms)
+    start, used = np.zeros((2, n_rows), dtype=np.int64)
     letters: list[list[int]] = [[] for _ in range(n_rows)]
     roles: list[list[int]] = [[] for _ in range(n_rows)]
     is_open = np.ones(n_rows, dtype=bool)
     log_prob = torch.zeros(n_rows, device=weights.device)
     hidden, past = prior.transformer.step(prior.template.group(space_group), None)
     for step in range(config.max_orbits):
+        opened = torch.from_numpy(is_open).to(weights.device)
         last = torch.tensor([sites[-1] if sites else 0 for sites in letters])
-        legal = torch.from_numpy(
-            np.stack(
-                [
-                    legal_letters(int(group), tuple(sites), max_atoms=max_atoms)
-                    for group, sites in zip(groups, letters, strict=True)
-                ]
-            )
-        ).to(weights.device)
+        legal = torch.from_numpy(rules.allowed[groups, start, used]).to(weights.device)
+        legal[~opened, prior.end] = True
         logits = prior.letter_logits(hidden, space_group, last.to(weights.device))
         logits = logits.masked_fill(~legal, -torch.inf)
-        chosen = gumbel_max(logits, noise[:, step, :n_letters], temperature=temperature)
-        opened = torch.from_numpy(is_open).to(weights.device)
-        gained = logits.log_softmax(dim=-1)[rows, chosen]
+        chosen, gained = _pick(logits, noise[:, step, :n_letters], temperature)
         log_prob += torch.where(opened, gained, 0.0)
         is_open &= (chosen != prior.end).cpu().numpy()
         if not is_open.any():
             break
         letter = chosen.clamp(max=MAX_LETTERS - 1).cpu().numpy()
-        position = torch.from_numpy(np.where(is_open, first[groups] + letter, 0))
-        position = position.to(weights.device)
-        n_used = torch.tensor([len(set(row)) for row in roles])
+        places = np.where(is_open, first[groups] + letter, 0)
+        position = torch.from_numpy(places).to(weights.device)
+        # roles are never more than there are elements to put on them
+        n_used = torch.tensor([min(len(set(row)), n_elements - 1) for row in roles])
         role_logits = prior.role_logits(hidden, position, n_used.to(weights.device))
-        role = gumbel_max(
-            role_logits, noise[:, step, n_letters:], temperature=temperature
-        )
+        role, gained = _pick(role_logits, noise[:, step, n_letters:], temperature)
         opened = torch.from_numpy(is_open).to(weights.device)
-        gained = role_logits.log_softmax(dim=-1)[rows, role]
         log_prob += torch.where(opened, gained, 0.0)
         for row in np.flatnonzero(is_open).tolist():
             letters[row].append(int(letter[row]))
             roles[row].append(int(role[row]))
+        used[is_open] += rules.sizes[groups, letter][is_open]
+        start[is_open] = rules.next_start[groups, letter][is_open]
         token = prior.template(
             Templates(
                 space_group=space_group,
@@ -97,8 +93,17 @@ def draw_new_prototypes(
             first_place=step,
         )[:, 0]
         hidden, past = prior.transformer.step(token, past)
-    prototypes = [
+    return [
         Prototype(space_group=int(group), wyckoff=tuple(sites), roles=tuple(row))
         for group, sites, row in zip(groups, letters, roles, strict=True)
-    ]
-    return prototypes, log_prob.double().cpu().numpy()
+    ], log_prob.double().cpu().numpy()
+
+
+def _pick(
+    logits: Float[Tensor, "rows categories"],
+    noise: Float[Tensor, "rows categories"],
+    temperature: float,
+) -> tuple[Int[Tensor, " rows"], Float[Tensor, " rows"]]:
+    """Categories and their log-probabilities at temperature 1."""
+    chosen = gumbel_max(logits, noise, temperature=temperature)
+    return chosen, logits.log_softmax(dim=-1).gather(1, chosen[:, None]).squeeze(1)
