@@ -192,7 +192,7 @@ def _write(
                 _add(writer, candidate, manifest.run)
                 bar.advance(task)
         finished = _finish(writer, run, candidates.signal)
-    return finished, candidates.signal
+    return finished, candidates.signal if finished.status == "interrupted" else 0
 
 
 def _finish(writer: "RunWriter", run: "Sampling", ended: int) -> "Manifest":

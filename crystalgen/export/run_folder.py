@@ -176,6 +176,9 @@ def remove_run(folder: Path) -> None:
             for identifier in identifiers:
                 (folder / name.format(id=identifier)).unlink(missing_ok=True)
         (folder / FILE_NAMES[Format.EXTXYZ]).unlink(missing_ok=True)
+        for parent in {(folder / name).parent for name in FILE_NAMES.values()}:
+            if parent != folder and parent.is_dir() and not any(parent.iterdir()):
+                parent.rmdir()
         for each in (RECORDS, MANIFEST):
             (folder / each).unlink(missing_ok=True)
     except OSError as error:

@@ -1,16 +1,14 @@
 """A crystal as the text of each file format, by pure functions of its record.
 
-All start from the same record, so they always agree.
+All start from the same record, so they always agree. ASE and pymatgen's VASP module
+cost half a second each to import and are imported where they are used.
 """
 
 import io
 import json
 from collections.abc import Callable
 
-from ase import Atoms
-from ase.io.extxyz import write_extxyz
 from pymatgen.core import Structure
-from pymatgen.io.vasp import Poscar
 
 from crystalgen.export.cif import cif_text
 from crystalgen.export.formats import Format
@@ -32,6 +30,8 @@ def checked_cif(record: CrystalRecord, weights: str | None) -> str:
 
 def poscar_text(record: CrystalRecord, weights: str | None) -> str:
     """The primitive cell as a POSCAR of VASP 5, elements in blocks."""
+    from pymatgen.io.vasp.inputs import Poscar
+
     structure = to_structure(record.crystal).get_sorted_structure()
     comment = f"{record.identifier} {record.crystal.label}"
     comment += f" {weights}" if weights else ""
@@ -51,6 +51,9 @@ def structure_json(record: CrystalRecord, weights: str | None) -> str:
 
 def extxyz_text(record: CrystalRecord, weights: str | None) -> str:
     """The primitive cell as one frame of extended XYZ (ASE)."""
+    from ase import Atoms
+    from ase.io.extxyz import write_extxyz
+
     expanded = expand(record.crystal)
     atoms = Atoms(
         numbers=expanded.numbers,

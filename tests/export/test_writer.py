@@ -92,9 +92,10 @@ def test_the_same_crystals_give_the_same_bytes(tmp_path, records, manifest):
 def test_a_new_run_replaces_the_old_one(tmp_path, records, manifest):
     write(tmp_path, records[:3], manifest)
     write(tmp_path, records[3:4], manifest, formats=(Format.CIF,))
-    assert names(tmp_path) == {
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")} == {
         "manifest.json",
         "crystals.jsonl",
+        "cif",
         f"cif/{records[3].identifier}.cif",
     }
 
