@@ -96,6 +96,12 @@ def generate(
     device: Annotated[
         str, typer.Option(callback=check_device, help="auto, cpu, cuda or mps.")
     ] = "auto",
+    batch_size: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Draws handed to a process at once; crystals stay the same."
+        ),
+    ] = 128,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; chosen by --n if unset.")
     ] = None,
@@ -132,10 +138,16 @@ def generate(
         n=n, space_groups=space_groups, max_atoms=max_atoms, temperature=temperature
     )
     with reserved_folder(out, overwrite=overwrite):
+        import torch
+
         from crystalgen.generation.generator import Generator
 
+        # small matrices: a second thread costs more than it gains, processes do not
+        torch.set_num_threads(1)
         generator = Generator.load(checkpoint, device=device)
-        run = generator.sample(request, seed=seed, workers=workers or _workers(n))
+        run = generator.sample(
+            request, seed=seed, workers=workers or _workers(n), batch_size=batch_size
+        )
         if not as_json:
             weights = generator.weights
             typer.echo(f"weights: {weights.name} (SHA-256 {weights.sha256[:12]})")

@@ -36,7 +36,7 @@ from crystalgen.symmetry.gate import check_geometry
 from crystalgen.symmetry.lattice import constrain
 from crystalgen.symmetry.wyckoff import space_group
 
-DRAWS_PER_BLOCK = 64
+DRAWS_PER_BLOCK = 128
 """Draws computed together. Fixed: the last bits of a sum depend on the batch."""
 SYMPREC = 0.1
 """Tolerance in Å at which spglib must find the declared group."""

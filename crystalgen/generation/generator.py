@@ -7,6 +7,7 @@ from pathlib import Path
 from pymatgen.core import Structure
 
 from crystalgen.generation.candidate import Codes
+from crystalgen.generation.drawing import DRAWS_PER_BLOCK
 from crystalgen.generation.request import Request
 from crystalgen.generation.sampling import Sampling
 from crystalgen.generation.weights import Weights, load_weights
@@ -46,13 +47,21 @@ class Generator:
         path = None if checkpoint is None else Path(checkpoint)
         return cls(weights=load_weights(path, device=device), checkpoint=path)
 
-    def sample(self, request: Request, *, seed: int = 0, workers: int = 1) -> Sampling:
+    def sample(
+        self,
+        request: Request,
+        *,
+        seed: int = 0,
+        workers: int = 1,
+        batch_size: int = DRAWS_PER_BLOCK,
+    ) -> Sampling:
         """Generate valid and unique crystals, lazily.
 
         Args:
             request: What is wanted.
             seed: Same seed, weights and request: same crystals.
             workers: Processes that draw; each loads the weights once.
+            batch_size: Draws handed to a process at once; never changes the crystals.
 
         Returns:
             An iterator of candidates; its `tally` says what became of the draws.
@@ -65,6 +74,7 @@ class Generator:
             request=request,
             seed=seed,
             workers=workers,
+            batch_size=batch_size,
             checkpoint=self.checkpoint,
         )
 

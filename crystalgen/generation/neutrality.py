@@ -36,17 +36,16 @@ def is_neutral(species: tuple[int, ...], counts: tuple[int, ...]) -> bool:
         return True
     if not all(_states(element) for element in elements):
         return False  # helium, neon and argon; no score of metals knows them either
-    if is_metallic(species, counts):
-        return True
     options = [
         list(_charges(element, count))
         for element, count in zip(elements, counts, strict=True)
     ]
-    return any(
+    is_balanced = any(
         sum(total for _, total in choice) == 0
         and _follows_electronegativity(elements, [state for state, _ in choice])
         for choice in product(*options)
     )
+    return is_balanced or is_metallic(species, counts)
 
 
 def is_metallic(species: tuple[int, ...], counts: tuple[int, ...]) -> bool:

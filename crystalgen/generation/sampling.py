@@ -1,15 +1,18 @@
 """Candidates one after the other: draw, check, drop duplicates, count."""
 
-from collections.abc import Iterator
+import signal
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count, islice
+from math import ceil
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from crystalgen.errors import RequestError
 from crystalgen.generation.candidate import Candidate, Tally
 from crystalgen.generation.drawing import DRAWS_PER_BLOCK, Outcome, draw_block
 from crystalgen.generation.duplicates import SeenCrystals
@@ -17,7 +20,7 @@ from crystalgen.generation.request import Request
 from crystalgen.generation.templates import TemplateSource
 from crystalgen.generation.weights import Weights, load_weights
 
-ATTEMPTS = 24
+ATTEMPTS = 12
 """Times that the species or geometry of one draw may be drawn."""
 TRIES_PER_CRYSTAL = 20
 """Draws after which a run gives up, per crystal asked for."""
@@ -32,6 +35,9 @@ class Sampling:
         request: What is wanted.
         seed: Same seed, same crystals.
         workers: Processes that draw; 1 draws in this one.
+        batch_size: Draws handed to a process at once, rounded up to whole blocks of
+            `DRAWS_PER_BLOCK`; more means fewer messages and a longer wait for the
+            first crystal, never other crystals.
         checkpoint: Where workers load the weights from; None for the default ones.
         tally: What became of the draws so far.
     """
@@ -40,10 +46,16 @@ class Sampling:
     request: Request
     seed: int
     workers: int = 1
+    batch_size: int = DRAWS_PER_BLOCK
     checkpoint: Path | None = None
     tally: Tally = field(default_factory=Tally)
 
     def __post_init__(self) -> None:
+        if self.workers < 1 or self.batch_size < 1:
+            raise RequestError(
+                f"workers and batch size: got {self.workers} and {self.batch_size}; "
+                "expected at least 1 of each"
+            )
         self._source = TemplateSource(weights=self.weights, request=self.request)
         self._candidates = self._run()
 
@@ -77,9 +89,14 @@ class Sampling:
             if tally.unique >= self.request.n or tally.drawn >= self.cap:
                 return
 
+    def _tasks(self) -> Iterator[range]:
+        """Numbers of the blocks of one task after the other."""
+        size = ceil(self.batch_size / DRAWS_PER_BLOCK)
+        return (range(first, first + size) for first in count(0, size))
+
     def _blocks(self) -> Iterator[list[Outcome]]:
-        for number in count():
-            yield run_block(self.weights, self._source, self.seed, number)
+        for blocks in self._tasks():
+            yield run_blocks(self.weights, self._source, self.seed, blocks)
 
     def _blocks_of_workers(self) -> Iterator[list[Outcome]]:
         """The same blocks in the same order, drawn by several processes."""
@@ -90,40 +107,45 @@ class Sampling:
             initargs=(self.checkpoint, str(self.weights.device), self.request),
         ) as pool:
             ahead: list[Future[list[Outcome]]] = []
-            numbers = count()
+            tasks = self._tasks()
             try:
                 while True:
-                    for number in islice(numbers, 2 * self.workers - len(ahead)):
-                        ahead.append(pool.submit(_work, self.seed, number))
+                    for blocks in islice(tasks, 2 * self.workers - len(ahead)):
+                        ahead.append(pool.submit(_work, self.seed, blocks))
                     yield ahead.pop(0).result()
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
 
 
-def run_block(
-    weights: Weights, source: TemplateSource, seed: int, number: int
+def run_blocks(
+    weights: Weights, source: TemplateSource, seed: int, blocks: Iterable[int]
 ) -> list[Outcome]:
-    """Draw one block of a run; a pure function of its arguments."""
-    first = number * DRAWS_PER_BLOCK
-    draws = np.arange(first, first + DRAWS_PER_BLOCK)
-    return draw_block(
-        weights,
-        source.draw(seed, draws),
-        seed=seed,
-        temperature=source.request.temperature,
-        attempts=ATTEMPTS,
-    )
+    """Draw some blocks of a run; a pure function of its arguments."""
+    outcomes: list[Outcome] = []
+    for block in blocks:
+        first = block * DRAWS_PER_BLOCK
+        templates = source.draw(seed, np.arange(first, first + DRAWS_PER_BLOCK))
+        outcomes += draw_block(
+            weights,
+            templates,
+            seed=seed,
+            temperature=source.request.temperature,
+            attempts=ATTEMPTS,
+        )
+    return outcomes
 
 
 _worker: list[tuple[Weights, TemplateSource]] = []
 
 
 def _start_worker(checkpoint: Path | None, device: str, request: Request) -> None:
+    # Ctrl-C is the parent's matter, which keeps what is finished
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     weights = load_weights(checkpoint, device=device)
     _worker.append((weights, TemplateSource(weights=weights, request=request)))
 
 
-def _work(seed: int, number: int) -> list[Outcome]:
+def _work(seed: int, blocks: range) -> list[Outcome]:
     weights, source = _worker[0]
-    return run_block(weights, source, seed, number)
+    return run_blocks(weights, source, seed, blocks)
