@@ -123,6 +123,10 @@ class Centres(nn.Module):
     def forward(self, templates: Templates) -> Centre:
         """Centres of the templates' prototypes."""
         is_known = templates.prototype > 0
+        if not len(self.cell):  # no prototype was seen twice
+            of_orbits = self.coords.new_zeros(*templates.position.shape, 3)
+            of_crystals = self.cell.new_zeros(len(is_known), N_FEATURES)
+            return Centre(of_orbits, of_orbits, of_crystals, of_crystals, is_known)
         row = (templates.prototype - 1).clamp(min=0)
         place = torch.arange(templates.position.shape[1], device=row.device)
         flat = (self.offsets[row][:, None] + place).clamp(max=len(self.coords) - 1)

@@ -1,0 +1,130 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings, strategies as st
+
+from crystalgen.model.autoencoder import CrystalAutoencoder, Relaxations, no_noise
+from crystalgen.model.cell import lattice_features
+from crystalgen.model.centres import Centres, fit_centres
+from crystalgen.model.collate import collate, label_examples
+from crystalgen.model.statistics import count_statistics
+from crystalgen.representation.crystal import SymmetricCrystal
+from crystalgen.representation.prototype import count_prototypes
+from crystalgen.representation.table import CrystalTable
+
+RUTILE = 8
+"""Place of rutile among the textbook crystals."""
+
+
+def rutiles(crystals, coordinates, heights=None):
+    """Rutile with other free coordinates and heights of the cell."""
+    heights = heights or [2.959] * len(coordinates)
+    varied = [
+        SymmetricCrystal(
+            space_group=136,
+            wyckoff=crystals[RUTILE].wyckoff,
+            species=crystals[RUTILE].species,
+            free_coords=np.array([[0.0, 0.0, 0.0], [x % 1.0, 0.0, 0.0]]),
+            lattice_parameters=np.array([4.594, 4.594, height, 90.0, 90.0, 90.0]),
+        )
+        for x, height in zip(coordinates, heights, strict=True)
+    ]
+    return CrystalTable.from_crystals(varied, identifiers=[""] * len(varied))
+
+
+def centre_of(table):
+    vocabulary = count_prototypes(table)
+    return fit_centres(table, vocabulary, len(vocabulary))
+
+
+def test_members_that_agree_are_their_own_centre(crystals):
+    table = rutiles(crystals, [0.305] * 3)
+    arrays = centre_of(table)
+    cell = lattice_features(torch.from_numpy(table.lattice_parameters), torch.ones(3))
+    np.testing.assert_allclose(arrays.coords, [[0, 0, 0], [0.305, 0, 0]], atol=1e-6)
+    np.testing.assert_allclose(arrays.sharpness, 1.0, atol=1e-6)
+    np.testing.assert_allclose(arrays.cell[0, 1:], cell[0, 1:], atol=1e-6)
+    np.testing.assert_allclose(arrays.cell_spread, 0.0, atol=1e-6)
+
+
+@settings(max_examples=20)
+@given(middle=st.floats(0, 1), spread=st.floats(0, 0.02))
+def test_the_mean_of_a_family_is_taken_around_the_circle(crystals, middle, spread):
+    table = rutiles(crystals, [middle - spread, middle, middle + spread])
+    arrays = centre_of(table)
+    offset = arrays.coords[1, 0] - middle
+    assert abs(offset - round(offset)) < 1e-3
+    assert 0 <= arrays.coords.min() <= arrays.coords.max() < 1
+    assert arrays.sharpness[1, 0] > 0.99
+
+
+def test_a_smaller_family_does_not_pull_the_centre(crystals):
+    arrays = centre_of(rutiles(crystals, [0.30, 0.31, 0.305, 0.80]))
+    assert abs(arrays.coords[1, 0] - 0.305) < 0.002
+
+
+def test_the_order_of_the_members_does_not_matter(crystals):
+    coordinates = [0.30, 0.31, 0.33, 0.80]
+    one = centre_of(rutiles(crystals, coordinates))
+    two = centre_of(rutiles(crystals, coordinates[::-1]))
+    for a, b in zip(one, two, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_the_volume_is_no_part_of_a_centre(crystals):
+    arrays = centre_of(rutiles(crystals, [0.3, 0.3], heights=[2.9, 3.1]))
+    assert not arrays.cell[:, 0].any()
+    assert not arrays.cell_spread[:, 0].any()
+    assert arrays.cell_spread[0, 2] > 0.01
+
+
+def test_a_batch_gets_the_centres_of_its_prototypes(autoencoder, examples):
+    statistics = autoencoder.generative.statistics
+    templates = collate(examples, np.arange(14)).templates
+    centre = statistics.centres(templates)
+    assert centre.is_known.tolist() == (templates.prototype > 0).tolist()
+    assert not centre.coords[~templates.present].any()
+    for part in centre[:-1]:
+        assert not part[~centre.is_known].any()
+    known = torch.zeros(1, 6)  # rock salt and perovskite are cubic
+    torch.testing.assert_close(centre.cell[:3], known.expand(3, -1))
+    torch.testing.assert_close(
+        centre.sharpness[:3, :2], torch.ones(3, 2, 3), atol=1e-5, rtol=0
+    )
+
+
+def test_a_hidden_prototype_has_no_centre(autoencoder, examples):
+    templates = collate(examples, np.arange(3)).templates
+    hidden = replace(templates, prototype=torch.zeros(3, dtype=torch.long))
+    centre = autoencoder.generative.statistics.centres(hidden)
+    assert not any(part.any() for part in centre)
+
+
+@pytest.mark.parametrize("rows", [[0, 5, 7], [5], [12, 13]])
+def test_data_in_which_no_prototype_repeats_can_be_learnt(tables, tiny_config, rows):
+    crystals, graphs = tables
+    table = CrystalTable.from_crystals(
+        [crystals.crystal(row) for row in rows], identifiers=[""] * len(rows)
+    )
+    some = type(graphs).from_graphs([graphs.graph(row) for row in rows])
+    statistics = count_statistics(table, some)
+    assert statistics.n_embedded == 0
+    model = CrystalAutoencoder(tiny_config, statistics).eval()
+    examples = label_examples(table, some, statistics.vocabulary, n_embedded=0)
+    batch = collate(examples, np.arange(len(rows)))
+    outcome = model(
+        batch,
+        no_noise(tiny_config, batch),
+        Relaxations(code_temperature=1.0, species_temperature=1.0),
+    )
+    assert outcome.geometry.cell_location.isfinite().all()
+    assert outcome.geometry.coords_location.isfinite().all()
+
+
+def test_centres_travel_in_the_state_of_a_model(autoencoder):
+    centres = autoencoder.generative.statistics.centres
+    assert isinstance(centres, Centres)
+    names = {"coords", "sharpness", "cell", "cell_spread"}
+    assert set(centres.state_dict()) == names
