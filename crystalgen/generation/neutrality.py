@@ -75,7 +75,7 @@ def _charges(element: Element, count: int) -> Iterator[tuple[float, int]]:
     """Mean state and total charge of all atoms of an element."""
     states = _states(element)
     for state in states:
-        yield state, state * count
+        yield float(state), state * count
     if not (element.is_transition_metal or element.is_lanthanoid):
         return
     for state in states:

@@ -6,6 +6,7 @@ from crystalgen.model.cell import lattice_parameters
 from crystalgen.model.collate import collate, label_examples
 from crystalgen.model.tables import symmetry_tables
 from crystalgen.representation.prototype import count_prototypes
+from crystalgen.representation.table import CrystalTable
 
 N_CRYSTALS = 14
 rows = st.lists(st.integers(0, N_CRYSTALS - 1), min_size=1, max_size=6)
@@ -72,7 +73,7 @@ def test_only_prototypes_with_an_embedding_are_numbered(tables):
 def test_a_prototype_that_is_not_in_the_vocabulary_is_unknown(tables):
     crystals, graphs = tables
     other = count_prototypes(
-        type(crystals).from_crystals([crystals.crystal(5)], identifiers=["Si"])
+        CrystalTable.from_crystals([crystals.crystal(5)], identifiers=["Si"])
     )
     examples = label_examples(crystals, graphs, other, n_embedded=1)
     assert np.flatnonzero(examples.prototype).tolist() == [5]

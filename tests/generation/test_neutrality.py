@@ -1,0 +1,91 @@
+import pytest
+from hypothesis import given, settings, strategies as st
+from pymatgen.core import Composition
+
+from crystalgen.generation.neutrality import is_metallic, is_neutral, usual_states
+
+
+def spelled(formula):
+    """Atomic numbers and counts of a formula."""
+    amounts = Composition(formula)
+    return tuple(e.Z for e in amounts), tuple(int(n) for n in amounts.values())
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "NaCl",
+        "TiO2",
+        "SrTiO3",
+        "MgAl2O4",
+        "CaCO3",
+        "LiFePO4",
+        "LiCoO2",
+        "LaMnO3",
+        "CsPbI3",
+        "FeS2",
+        "SiC",
+        "BN",
+        "NH4Cl",
+    ],
+)
+def test_known_salts_are_neutral(formula):
+    assert is_neutral(*spelled(formula))
+    assert not is_metallic(*spelled(formula))
+
+
+@pytest.mark.parametrize("formula", ["Fe3O4", "Mn3O4", "Co3O4"])
+def test_metals_of_mixed_valence_are_neutral(formula):
+    assert is_neutral(*spelled(formula))
+
+
+@pytest.mark.parametrize(
+    "formula",
+    ["MoC11", "NaVN7", "CaBiO2", "BaN8", "Na2Cl", "NaO3", "AlF2", "HeO", "NeF2"],
+)
+def test_charges_that_cannot_cancel_are_refused(formula):
+    assert not is_neutral(*spelled(formula))
+
+
+@pytest.mark.parametrize("formula", ["Cu3Au", "NaZn13", "NiTi", "CuZn"])
+def test_metals_need_no_balance(formula):
+    assert is_metallic(*spelled(formula))
+    assert is_neutral(*spelled(formula))
+
+
+@pytest.mark.parametrize("number", range(1, 104))
+def test_an_element_alone_is_neutral(number):
+    assert is_neutral((number,), (4,))
+
+
+amounts = st.lists(
+    st.tuples(st.integers(1, 103), st.integers(1, 6)),
+    min_size=2,
+    max_size=3,
+    unique_by=lambda item: item[0],
+)
+
+
+@settings(max_examples=40)
+@given(amounts=amounts, data=st.data())
+def test_the_order_of_the_elements_does_not_matter(amounts, data):
+    other = data.draw(st.permutations(amounts))
+    one, two = (is_neutral(*zip(*each, strict=True)) for each in (amounts, other))
+    assert one == two
+
+
+@settings(max_examples=40)
+@given(amounts=amounts, factor=st.integers(2, 4))
+def test_a_larger_cell_of_a_neutral_crystal_is_neutral(amounts, factor):
+    species, counts = zip(*amounts, strict=True)
+    if is_neutral(species, counts):
+        assert is_neutral(species, tuple(factor * count for count in counts))
+
+
+def test_usual_states_are_the_textbook_ones():
+    states = usual_states()
+    assert states["Na"] == (1,)
+    assert states["Mg"] == (2,)
+    assert states["F"] == (-1,)
+    assert {2, 3} <= set(states["Fe"])
+    assert all(0 not in each for each in states.values())
