@@ -32,7 +32,7 @@ def is_neutral(species: tuple[int, ...], counts: tuple[int, ...]) -> bool:
     (True, False)
     """
     elements = [Element.from_Z(number) for number in species]
-    if len(elements) == 1:
+    if len(elements) == 1 or all(element.is_metal for element in elements):
         return True
     if not all(_states(element) for element in elements):
         return False  # helium, neon and argon; no score of metals knows them either
