@@ -14,10 +14,8 @@ from crystalgen.training.objective import (
     AutoencoderProblem,
     ObjectiveConfig,
     autoencoder_losses,
-    rates,
-    unevenness,
-    usage,
 )
+from crystalgen.training.rates import rates, unevenness, usage
 
 CPU = torch.device("cpu")
 WHOLE = np.arange(14)
