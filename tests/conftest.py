@@ -21,6 +21,7 @@ from crystalgen.symmetry.wyckoff import LETTERS
 ROOT = Path(__file__).parents[1]
 
 spglib.error.OLD_ERROR_HANDLING = False  # raise SpglibError instead of returning None
+torch.set_num_threads(1)  # tiny networks spend their time on waking threads
 settings.register_profile("default", deadline=None, derandomize=True)
 settings.load_profile("default")
 
@@ -184,6 +185,7 @@ def autoencoder(tables, tiny_config):
 def examples(tables, autoencoder):
     """The crystals, labelled with roles and prototypes."""
     statistics = autoencoder.generative.statistics
+    crystals, graphs = tables
     return label_examples(
-        *tables, statistics.vocabulary, n_embedded=statistics.n_embedded
+        crystals, graphs, statistics.vocabulary, n_embedded=statistics.n_embedded
     )

@@ -33,4 +33,4 @@ class SeenCrystals:
         return True
 
     def _is_same(self, structure: Structure, other: CrystalTable) -> bool:
-        return self._matcher.fit(structure, to_structure(other.crystal(0)))
+        return bool(self._matcher.fit(structure, to_structure(other.crystal(0))))

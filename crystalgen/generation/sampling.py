@@ -56,6 +56,8 @@ class Sampling:
                 f"workers and batch size: got {self.workers} and {self.batch_size}; "
                 "expected at least 1 of each"
             )
+        if self.seed < 0:
+            raise RequestError(f"seed: got {self.seed}; expected 0 or more")
         self._source = TemplateSource(weights=self.weights, request=self.request)
         self._candidates = self._run()
 

@@ -62,9 +62,10 @@ def test_padding_is_zero_everywhere(examples):
 
 
 def test_only_prototypes_with_an_embedding_are_numbered(tables):
-    vocabulary = count_prototypes(tables[0])
+    crystals, graphs = tables
+    vocabulary = count_prototypes(crystals)
     for n_embedded in (0, 1, 2):
-        examples = label_examples(*tables, vocabulary, n_embedded=n_embedded)
+        examples = label_examples(crystals, graphs, vocabulary, n_embedded=n_embedded)
         assert examples.prototype.max() == n_embedded
         counted = np.bincount(examples.prototype)[1:]
         assert counted.tolist() == vocabulary.count[:n_embedded].tolist()

@@ -7,6 +7,8 @@ import torch
 from hypothesis import given, settings, strategies as st
 from torch import nn
 
+from crystalgen.config import build
+from crystalgen.errors import ConfigError
 from crystalgen.model.autoencoder import Relaxations, draw_noise, no_noise
 from crystalgen.model.codebook import Posterior
 from crystalgen.model.collate import collate
@@ -317,8 +319,8 @@ def test_another_model_is_refused(problem, batch):
 
 @pytest.mark.parametrize("name", ["rate_weight", "rate_warmup", "usage_weight"])
 def test_a_negative_weight_is_refused(name):
-    with pytest.raises(ValueError, match=f"{name} must be >= 0, got -1"):
-        ObjectiveConfig(**{name: -1.0})
+    with pytest.raises(ConfigError, match=f"{name} must be >= 0, got -1"):
+        build(ObjectiveConfig, {name: -1.0}, where="run.toml [objective]")
 
 
 def test_the_problem_tells_the_loop_sizes_and_names(problem, crystals):

@@ -1,0 +1,166 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from crystalgen.generation.drawing import draw_block, fault_of
+from crystalgen.generation.neutrality import is_neutral
+from crystalgen.generation.request import Request
+from crystalgen.generation.templates import TemplateSource
+from crystalgen.representation.crystal import SymmetricCrystal
+from crystalgen.representation.prototype import Prototype, roles_of
+
+
+def made(outcome):
+    """The candidate of an outcome, which every draw of these templates has."""
+    assert outcome.candidate is not None
+    return outcome.candidate
+
+
+@pytest.fixture(scope="module")
+def templates(weights):
+    source = TemplateSource(weights=weights, request=Request())
+    return source.draw(3, np.arange(64))
+
+
+@pytest.fixture(scope="module")
+def outcomes(weights, templates):
+    return draw_block(weights, templates, seed=3, temperature=1.0, attempts=8)
+
+
+def test_every_draw_has_one_outcome_and_keeps_its_template(templates, outcomes):
+    assert len(outcomes) == len(templates.draws)
+    for number, prototype, outcome in zip(
+        templates.draws, templates.prototypes, outcomes, strict=True
+    ):
+        crystal = made(outcome).crystal
+        assert made(outcome).index == number
+        assert prototype == Prototype(
+            space_group=crystal.space_group,
+            wyckoff=crystal.wyckoff,
+            roles=roles_of(crystal.species),
+        )
+
+
+def test_some_draws_are_valid_and_their_crystals_pass_all_checks(weights, outcomes):
+    valid = [made(outcome) for outcome in outcomes if not outcome.fault]
+    assert valid
+    assert not any(fault_of(candidate.crystal, weights) for candidate in valid)
+
+
+def test_a_fault_is_the_one_that_the_crystal_has(weights, outcomes):
+    for outcome in outcomes:
+        assert outcome.fault == fault_of(made(outcome).crystal, weights)
+
+
+def test_neutrality_is_reported_as_it_is(outcomes):
+    for outcome in outcomes:
+        composition = made(outcome).crystal.composition
+        neutral = is_neutral(tuple(composition), tuple(composition.values()))
+        assert made(outcome).is_neutral == neutral
+        assert neutral or outcome.redrawn["charge"] > 0
+
+
+def test_codes_belong_to_the_crystal(outcomes, weights):
+    n_species_codes, n_species_entries = weights.config.species_codes
+    n_codes, n_entries = weights.config.geometry_codes
+    for outcome in outcomes:
+        codes, crystal = made(outcome).codes, made(outcome).crystal
+        assert len(codes.roles) == len(set(crystal.species))
+        assert len(codes.orbits) == crystal.n_orbits
+        assert len(codes.crystal) == n_codes
+        assert all(len(role) == n_species_codes for role in codes.roles)
+        assert all(
+            0 <= code < n_species_entries for role in codes.roles for code in role
+        )
+        assert all(0 <= code < n_entries for code in codes.crystal)
+        assert np.isfinite(made(outcome).log_prob)
+        assert made(outcome).log_prob < 0
+
+
+def test_one_attempt_takes_the_model_as_it_is(weights, templates):
+    raw = draw_block(weights, templates, seed=3, temperature=1.0, attempts=1)
+    assert all(made(outcome) for outcome in raw)
+    assert not any(outcome.redrawn for outcome in raw)
+    assert any(not made(outcome).is_neutral for outcome in raw)
+
+
+def test_more_attempts_never_lose_a_valid_neutral_crystal(weights, templates, outcomes):
+    raw = draw_block(weights, templates, seed=3, temperature=1.0, attempts=1)
+    for one, more in zip(raw, outcomes, strict=True):
+        if not one.fault and made(one).is_neutral:
+            assert made(more).codes == made(one).codes
+            assert not more.fault
+
+
+def test_the_same_seed_draws_the_same_crystals(weights, templates, outcomes):
+    again = draw_block(weights, templates, seed=3, temperature=1.0, attempts=8)
+    for one, two in zip(outcomes, again, strict=True):
+        a, b = made(one).crystal, made(two).crystal
+        assert a.species == b.species
+        assert a.free_coords.tobytes() == b.free_coords.tobytes()
+        assert a.lattice_parameters.tobytes() == b.lattice_parameters.tobytes()
+
+
+def changed(crystal, **fields):
+    values = {
+        name: fields.get(name, getattr(crystal, name))
+        for name in (
+            "space_group",
+            "wyckoff",
+            "species",
+            "free_coords",
+            "lattice_parameters",
+        )
+    }
+    return SymmetricCrystal(**values)
+
+
+def test_textbook_crystals_have_no_fault(crystals, weights):
+    assert [fault_of(crystal, weights) for crystal in crystals[:-1]] == [""] * 13
+
+
+@pytest.mark.parametrize("scale", [0.4, 0.6])
+def test_squeezed_crystals_are_too_close(crystals, weights, scale):
+    for crystal in crystals:
+        lengths, angles = np.split(crystal.lattice_parameters, 2)
+        cell = np.concatenate([scale * lengths, angles])
+        squeezed = changed(crystal, lattice_parameters=cell)
+        assert fault_of(squeezed, weights) in ("distance", "cell")
+
+
+def test_atoms_of_a_higher_symmetry_have_the_wrong_group(weights):
+    caesium_chloride = SymmetricCrystal(
+        space_group=1,
+        wyckoff=(0, 0),
+        species=(55, 17),
+        free_coords=np.array([[0.0, 0.0, 0.0], [0.5, 0.5, 0.5]]),
+        lattice_parameters=np.array([4.12, 4.12, 4.12, 90.0, 90.0, 90.0]),
+    )
+    assert fault_of(caesium_chloride, weights) == "group"
+
+
+def test_a_cell_that_no_crystal_has_is_told(crystals, weights):
+    huge = changed(crystals[0], lattice_parameters=np.array([1e5] * 3 + [90.0] * 3))
+    assert fault_of(huge, weights) == "cell"
+
+
+def test_outcomes_do_not_depend_on_other_draws_of_the_block(
+    weights, templates, outcomes
+):
+    some = np.array([5, 17, 40])
+    fewer = replace(
+        templates,
+        draws=templates.draws[some],
+        prototypes=tuple(templates.prototypes[i] for i in some),
+        templates=templates.rows(some),
+        log_prob=templates.log_prob[some],
+    )
+    alone = draw_block(weights, fewer, seed=3, temperature=1.0, attempts=8)
+    for place, index in enumerate(some):
+        one, two = made(alone[place]), made(outcomes[index])
+        assert one.codes == two.codes
+        assert one.crystal.species == two.crystal.species
+        np.testing.assert_allclose(
+            one.crystal.lattice_parameters, two.crystal.lattice_parameters, rtol=1e-4
+        )

@@ -1,0 +1,74 @@
+"""The weights that ship: what a user gets without any option."""
+
+import hashlib
+import struct
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
+
+from crystalgen import Generator, Request
+from crystalgen.generation.weights import DEFAULT_WEIGHTS
+
+FILE = Path(str(files("crystalgen.model") / "weights" / DEFAULT_WEIGHTS))
+
+pytestmark = pytest.mark.skipif(not FILE.exists(), reason="no weights yet")
+
+
+@pytest.fixture(scope="module")
+def packaged():
+    return Generator.load()
+
+
+def test_they_are_small_enough_for_a_package():
+    assert FILE.stat().st_size <= 12_000_000
+
+
+def test_their_identity_is_the_hash_of_their_tensors(packaged):
+    content = FILE.read_bytes()
+    (n_header,) = struct.unpack("<Q", content[:8])
+    tensors = content[8 + n_header :]
+    assert packaged.weights.sha256 == hashlib.sha256(tensors).hexdigest()
+    assert packaged.weights.name == "mp-20"
+
+
+def test_they_have_a_card_that_names_the_same_identity(packaged):
+    (card,) = FILE.parent.glob("*.md")
+    assert packaged.weights.sha256 in card.read_text(encoding="utf-8")
+
+
+def test_ten_crystals_are_valid_and_different(packaged):
+    run = packaged.sample(Request(n=10), seed=0)
+    candidates = list(run)
+    assert len(candidates) == 10
+    for candidate in candidates:
+        analyzer = SpacegroupAnalyzer(candidate.structure, symprec=0.1)
+        assert analyzer.get_space_group_number() == candidate.space_group
+        assert candidate.structure.is_valid(tol=0.5)
+    assert run.tally.drawn < 30
+
+
+def test_most_crystals_are_charge_neutral(packaged):
+    candidates = list(packaged.sample(Request(n=30), seed=1))
+    assert sum(candidate.is_neutral for candidate in candidates) >= 27
+
+
+def test_a_group_and_a_size_may_be_asked_for(packaged):
+    request = Request(n=5, space_groups=(62, 225), max_atoms=12)
+    for candidate in packaged.sample(request, seed=0):
+        assert candidate.space_group in (62, 225)
+        assert len(candidate.structure) <= 12
+
+
+def test_known_crystals_survive_their_codes(packaged, crystals):
+    from crystalgen.generation.encoding import decode, encode
+
+    rock_salts = crystals[:3]
+    for crystal, codes in zip(
+        rock_salts, encode(packaged.weights, rock_salts), strict=True
+    ):
+        again = decode(packaged.weights, crystal, codes)
+        assert again.species == crystal.species
+        edge = again.lattice_parameters[0]
+        assert abs(edge / crystal.lattice_parameters[0] - 1) < 0.05

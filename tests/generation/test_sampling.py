@@ -1,0 +1,132 @@
+from itertools import islice
+
+import pytest
+from pymatgen.analysis.structure_matcher import StructureMatcher
+from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
+
+from crystalgen.errors import RequestError
+from crystalgen.generation import sampling as sampling_module
+from crystalgen.generation.drawing import fault_of
+from crystalgen.generation.generator import Generator
+from crystalgen.generation.request import Request
+from crystalgen.graphs.table import GraphTable
+from crystalgen.representation.table import CrystalTable
+
+
+def spelled(candidate):
+    """Everything about a candidate, to the last bit."""
+    crystal = candidate.crystal
+    return (
+        candidate.index,
+        candidate.codes,
+        candidate.log_prob,
+        candidate.is_neutral,
+        crystal.space_group,
+        crystal.wyckoff,
+        crystal.species,
+        crystal.free_coords.tobytes(),
+        crystal.lattice_parameters.tobytes(),
+    )
+
+
+@pytest.fixture(scope="module")
+def sampling(generator):
+    """A finished run for 12 crystals."""
+    run = generator.sample(Request(n=12), seed=4)
+    return run, list(run)
+
+
+def test_as_many_crystals_come_as_were_asked_for(sampling):
+    run, candidates = sampling
+    assert len(candidates) == run.tally.unique == 12
+
+
+def test_every_crystal_is_valid_and_no_two_are_the_same(sampling, generator):
+    _, candidates = sampling
+    matcher = StructureMatcher()
+    for place, candidate in enumerate(candidates):
+        assert fault_of(candidate.crystal, generator.weights) == ""
+        analyzer = SpacegroupAnalyzer(candidate.structure, symprec=0.1)
+        assert analyzer.get_space_group_number() == candidate.space_group
+        assert not any(
+            matcher.fit(candidate.structure, other.structure)
+            for other in candidates[:place]
+        )
+
+
+def test_the_tally_adds_up(sampling):
+    run, candidates = sampling
+    tally = run.tally
+    assert tally.drawn == candidates[-1].index + 1
+    duplicates = tally.rejected["duplicate"]
+    assert tally.valid == tally.unique + duplicates
+    assert tally.drawn == tally.valid + tally.rejected.total() - duplicates
+
+
+def test_asking_for_fewer_gives_the_first_of_them(generator, sampling):
+    _, candidates = sampling
+    fewer = list(generator.sample(Request(n=5), seed=4))
+    assert list(map(spelled, fewer)) == list(map(spelled, candidates[:5]))
+
+
+@pytest.mark.parametrize("batch_size", [1, 100])
+def test_the_batch_size_changes_no_crystal(generator, sampling, batch_size):
+    _, candidates = sampling
+    other = generator.sample(Request(n=12), seed=4, batch_size=batch_size)
+    assert list(map(spelled, other)) == list(map(spelled, candidates))
+
+
+@pytest.mark.slow
+def test_the_number_of_workers_changes_no_crystal(generator, sampling):
+    _, candidates = sampling
+    other = generator.sample(Request(n=12), seed=4, workers=2)
+    assert list(map(spelled, other)) == list(map(spelled, candidates))
+
+
+def test_another_seed_gives_other_crystals(generator, sampling):
+    _, candidates = sampling
+    other = list(generator.sample(Request(n=2), seed=5))
+    assert not {spelled(c)[1:] for c in other} & {spelled(c)[1:] for c in candidates}
+
+
+def test_crystals_come_as_they_are_taken(generator):
+    run = generator.sample(Request(n=12), seed=4)
+    assert run.tally.drawn == 0
+    taken = list(islice(run, 2))
+    assert run.tally.unique == 2
+    assert run.tally.drawn == taken[-1].index + 1
+
+
+def test_only_the_groups_asked_for_are_drawn(generator):
+    request = Request(n=4, space_groups=(221, 225), max_atoms=2)
+    for candidate in generator.sample(request, seed=0):
+        assert candidate.space_group in (221, 225)
+        assert len(candidate.structure) <= 2
+
+
+def test_a_run_that_finds_no_more_ends_and_says_how_many(save, tables, monkeypatch):
+    monkeypatch.setattr(sampling_module, "DRAWS_PER_BLOCK", 8)
+    monkeypatch.setattr(sampling_module, "TRIES_PER_CRYSTAL", 1)
+    crystals, graphs = tables
+    silicon = (
+        CrystalTable.from_crystals([crystals.crystal(5)] * 3, identifiers=["Si"] * 3),
+        GraphTable.from_graphs([graphs.graph(5)] * 3),
+    )
+    generator = Generator.load(save(silicon, "silicon"))
+    run = generator.sample(Request(n=2), seed=0)
+    candidates = list(run)
+    assert len(candidates) == run.tally.unique <= 1  # diamond is the only one
+    assert run.tally.drawn == run.cap
+    assert run.tally.drawn == run.tally.unique + run.tally.rejected.total()
+
+
+def test_what_no_crystal_can_fulfil_is_refused_before_the_first_draw(generator):
+    with pytest.raises(RequestError, match="230 needs 8"):
+        generator.sample(Request(space_groups=(230,), max_atoms=4))
+
+
+@pytest.mark.parametrize("settings", [{"workers": 0}, {"batch_size": 0}, {"seed": -1}])
+def test_counts_that_cannot_be_are_refused(generator, settings):
+    (name,) = settings
+    with pytest.raises(RequestError, match=f"{name.split('_')[0]}.*got"):
+        generator.sample(Request(), **settings)
