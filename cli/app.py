@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import crystalgen
-from crystalgen.cli import data, generate, train
+from crystalgen.cli import data, evaluate, generate, train
 
 app = typer.Typer(
     help="Generate, screen and export crystal structures.",
@@ -19,6 +19,7 @@ app = typer.Typer(
 app.command()(generate.generate)
 app.add_typer(data.app, name="data")
 app.command()(train.train)
+app.command()(evaluate.evaluate)
 
 
 def _show_version(asked: bool) -> bool:

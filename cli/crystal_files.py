@@ -1,0 +1,130 @@
+"""Crystals to judge, from a run folder, a folder of files or a table.
+
+Each is read and judged in a worker process, so that one that cannot be read, or that
+no library survives, costs itself only.
+"""
+
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from crystalgen.datasets.entry import Entry, FileText, Payload
+from crystalgen.datasets.parsing import parse
+from crystalgen.datasets.pool import Lost, survive_map
+from crystalgen.datasets.sources import local_source
+from crystalgen.errors import CrystalgenError, DatasetError
+from crystalgen.evaluation.assessment import Assessment, assess
+from crystalgen.evaluation.summary import Judged, Rejected
+from crystalgen.export.formats import FILE_NAMES, Format
+from crystalgen.export.record import CrystalRecord
+from crystalgen.export.run_folder import RECORDS, read_records
+from crystalgen.representation.conversion import to_structure
+from crystalgen.representation.crystal import SymmetricCrystal
+
+GROUP_LABEL = "spacegroup.number"
+"""Column of a table with the declared group, as in MP-20."""
+_GROUP_TAG = re.compile(
+    r"^_(?:symmetry_Int_Tables_number|space_group_IT_number)\s+'?(\d+)",
+    re.MULTILINE | re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One crystal to judge."""
+
+    identifier: str
+    payload: Payload | None
+    """What was written of it; None if only the record of a run is left."""
+    crystal: SymmetricCrystal | None = None
+    """What a run of crystalgen says of it."""
+    asked_group: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crystals:
+    """A set of crystals to judge."""
+
+    name: str
+    items: tuple[Item, ...]
+
+
+def open_crystals(name: str) -> Crystals:
+    """Find the crystals of a run folder, another folder, a table or a database.
+
+    Raises:
+        CrystalgenError: There is nothing there, or it cannot be read.
+    """
+    folder = Path(name)
+    if (folder / RECORDS).is_file():
+        items = tuple(_of_record(folder, each) for each in read_records(folder))
+        return Crystals(name=name, items=items)
+    entries = local_source(name).entries()
+    return Crystals(name=name, items=tuple(_of_entry(each) for each in entries))
+
+
+def judge_all(
+    items: tuple[Item, ...], *, n_workers: int, timeout_s: float = 120.0
+) -> Iterator[Judged]:
+    """Judge each crystal, in order, as asked for."""
+    results = survive_map(_judge, items, n_workers=n_workers, timeout_s=timeout_s)
+    for item, result in zip(items, results, strict=True):
+        if isinstance(result, Lost):
+            yield Rejected(identifier=item.identifier, reason=result.reason)
+        else:
+            yield result
+
+
+def _of_record(folder: Path, record: CrystalRecord) -> Item:
+    path = folder / FILE_NAMES[Format.CIF].format(id=record.identifier)
+    text = path.read_text(encoding="utf-8") if path.is_file() else None
+    return Item(
+        identifier=record.identifier,
+        payload=None if text is None else FileText(text=text, format="cif"),
+        crystal=record.crystal,
+        asked_group=record.crystal.space_group,
+    )
+
+
+def _of_entry(entry: Entry) -> Item:
+    return Item(
+        identifier=entry.identifier,
+        payload=entry.payload,
+        asked_group=_declared_group(entry),
+    )
+
+
+def _declared_group(entry: Entry) -> int | None:
+    """The group that a table or a file states; P1 stands for a group left out."""
+    stated = entry.properties.get(GROUP_LABEL, 0)
+    if not stated and isinstance(entry.payload, FileText):
+        match = _GROUP_TAG.search(entry.payload.text)
+        stated = int(match[1]) if match and match[1] != "1" else 0
+    return int(stated) if stated in range(1, 231) else None
+
+
+def _judge(item: Item) -> Judged:
+    try:
+        with warnings.catch_warnings():
+            # of elements without an electronegativity and the like: no news here
+            warnings.simplefilter("ignore")
+            return _assess(item)
+    except CrystalgenError as error:
+        reason = " ".join(str(error).split())
+        return Rejected(identifier=item.identifier, reason=reason)
+
+
+def _assess(item: Item) -> Assessment:
+    as_written = None if item.payload is None else parse(item.payload)
+    structure = as_written if item.crystal is None else to_structure(item.crystal)
+    if structure is None:
+        raise DatasetError("neither a file nor a record of it")
+    return assess(
+        item.identifier,
+        structure,
+        asked_group=item.asked_group,
+        as_written=as_written,
+        crystal=item.crystal,
+    )

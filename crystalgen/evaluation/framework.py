@@ -1,0 +1,64 @@
+"""Labels of the framework of a crystal, with and without its elements.
+
+A framework is a space group, the Wyckoff positions, and which of them share an element:
+the anonymised prototype. Crystals of one framework are substitutions of each other, up
+to their free parameters.
+"""
+
+import numpy as np
+
+from crystalgen.representation.crystal import SymmetricCrystal
+from crystalgen.representation.elements import SYMBOLS
+from crystalgen.symmetry.normalizer import coset_letters
+from crystalgen.symmetry.wyckoff import LETTERS
+
+Roles = tuple[tuple[tuple[int, ...], int], ...]
+"""For each element the Wyckoff positions it is on, and its atomic number or 0."""
+
+
+def framework(crystal: SymmetricCrystal) -> str:
+    """The anonymised prototype: equal for substitutions of one another.
+
+    Which element is named first has no influence, as the positions of an element are
+    written together, and of all equivalent descriptions under the affine normalizer
+    the smallest is taken. (For groups 1 to 15, only among those with the cell given:
+    frameworks of these may rarely be counted as two.)
+
+    Args:
+        crystal: In its canonical description.
+    """
+    return _spelled(crystal.space_group, _smallest(crystal, is_anonymous=True))
+
+
+def protostructure(crystal: SymmetricCrystal) -> str:
+    """The framework with an element on each of its positions.
+
+    Args:
+        crystal: In its canonical description.
+    """
+    return _spelled(crystal.space_group, _smallest(crystal, is_anonymous=False))
+
+
+def _smallest(crystal: SymmetricCrystal, *, is_anonymous: bool) -> Roles:
+    wyckoff, species = np.array(crystal.wyckoff), np.array(crystal.species)
+    elements = sorted(set(crystal.species))
+    candidates = {tuple(range(len(LETTERS)))}
+    candidates |= {tuple(row) for row in coset_letters(crystal.space_group).tolist()}
+    spellings = []
+    for letters in candidates:
+        renamed = np.array(letters)[wyckoff]
+        roles = sorted(
+            (tuple(sorted(renamed[species == z].tolist())), 0 if is_anonymous else z)
+            for z in elements
+        )
+        spellings.append((tuple(sorted(renamed.tolist())), tuple(roles)))
+    return min(spellings)[1]
+
+
+def _spelled(space_group: int, roles: Roles) -> str:
+    parts = [
+        (f"{SYMBOLS[number - 1]}=" if number else "")
+        + ".".join(LETTERS[letter] for letter in letters)
+        for letters, number in roles
+    ]
+    return f"{space_group}:{'/'.join(parts)}"

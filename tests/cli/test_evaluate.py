@@ -1,0 +1,126 @@
+import csv
+import json
+
+import pytest
+from pymatgen.io.cif import CifWriter
+from typer.testing import CliRunner
+
+from crystalgen.cli.app import app
+from crystalgen.export.formats import Format
+from crystalgen.export.manifest import Counts, Manifest
+from crystalgen.export.record import CrystalRecord
+from crystalgen.export.writer import RunWriter
+from crystalgen.representation.conversion import to_structure
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*rounded to ideal values")
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["evaluate", *map(str, arguments), "--workers", "1"])
+
+
+def cif(crystal, **options):
+    return str(CifWriter(to_structure(crystal), **options))
+
+
+@pytest.fixture
+def table(tmp_path, crystals):
+    """Two crystals, one with its group, and a row that is no crystal."""
+    path = tmp_path / "crystals.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["material_id", "spacegroup.number", "cif"])
+        writer.writerow(["salt", 225, cif(crystals[0])])
+        writer.writerow(["bad", 225, "rubbish"])
+        writer.writerow(["rutile", "", cif(crystals[8])])
+    return path
+
+
+def test_a_table_is_judged_and_one_bad_row_is_a_row_with_its_reason(table, tmp_path):
+    out = tmp_path / "report.json"
+
+    result = run(table, "--out", out)
+
+    assert result.exit_code == 0, result.output
+    assert "LeMat" in result.stdout
+    report = json.loads(out.read_text())
+    assert report["summary"]["judged"] == {"count": 2, "of": 3, "percent": 66.6667}
+    assert report["summary"]["groups"][0]["kept"]["of"] == 1
+    lines = (tmp_path / "report-crystals.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert [row["id"] for row in rows] == ["salt", "bad", "rutile"]
+    assert "not a readable cif" in rows[1]["reason"]
+    assert rows[2]["asked_group"] is None
+    with (tmp_path / "report-crystals.csv").open() as file:
+        assert [row["id"] for row in csv.DictReader(file)] == ["salt", "bad", "rutile"]
+    assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_json_is_all_that_is_printed(table):
+    result = run(table, "--json")
+    assert json.loads(result.stdout)["summary"]["judged"]["count"] == 2
+    assert result.stderr == ""
+
+
+def test_a_run_is_judged_by_its_records_and_its_files(tmp_path, crystals):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    manifest = Manifest(
+        command="test",
+        request={},
+        seed=0,
+        weights="none",
+        weights_sha256="0" * 64,
+        formats=("cif",),
+        counts=Counts(asked=2),
+        started="2026-01-01T00:00:00+00:00",
+    )
+    with RunWriter(folder, manifest, formats=(Format.CIF,)) as writer:
+        for index, name in enumerate(("salt", "fluoride")):
+            record = CrystalRecord(
+                identifier=name, index=index, crystal=crystals[index]
+            )
+            writer.add(record)
+        writer.finish(
+            status="complete", counts=Counts(asked=2, drawn=2, valid=2, unique=2)
+        )
+    damaged = folder / "cif" / "fluoride.cif"
+    damaged.write_text("rubbish")
+
+    result = run(folder, "--json")
+
+    summary = json.loads(result.stdout)["summary"]
+    assert summary["judged"] == {"count": 1, "of": 2, "percent": 50.0}
+    assert summary["groups"][1]["kept"] == {"count": 1, "of": 1, "percent": 100.0}
+
+
+def test_a_group_stated_in_a_file_is_the_one_asked_for(tmp_path, crystals):
+    (tmp_path / "symmetric.cif").write_text(cif(crystals[0], symprec=0.01))
+    (tmp_path / "plain.cif").write_text(cif(crystals[0]))
+
+    summary = json.loads(run(tmp_path, "--json").stdout)["summary"]
+
+    assert summary["judged"]["count"] == 2
+    assert summary["groups"][0]["kept"] == {"count": 1, "of": 1, "percent": 100.0}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["none.csv"], "no file, folder or data set 'none.csv'"),
+        (["table", "--out", "missing/report.json"], "no such folder missing"),
+        (["table", "--out", "."], "expected the name of a file"),
+        (["report-crystals.csv", "--out", "report.json"], "would replace the crystals"),
+    ],
+)
+def test_a_users_mistake_is_one_line(monkeypatch, tmp_path, table, arguments, message):
+    monkeypatch.chdir(table.parent)
+    places = [table if each == "table" else each for each in arguments]
+
+    result = run(*places)
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: ")
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["crystals.csv"]
