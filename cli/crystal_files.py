@@ -1,4 +1,4 @@
-"""Crystals to judge, from a run folder, a folder of files or a table.
+"""Crystals to judge, from a run folder, a folder of files, a table or a cache.
 
 Each is read and judged in a worker process, so that one that cannot be read, or that
 no library survives, costs itself only.
@@ -6,16 +6,21 @@ no library survives, costs itself only.
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
+from pymatgen.core import Structure
+
+from crystalgen.datasets.cache import read_cache
 from crystalgen.datasets.entry import Entry, FileText, Payload
 from crystalgen.datasets.parsing import parse
 from crystalgen.datasets.pool import Lost, survive_map
 from crystalgen.datasets.sources import local_source
 from crystalgen.errors import CrystalgenError, DatasetError
-from crystalgen.evaluation.assessment import Assessment, assess
+from crystalgen.evaluation.assessment import Assessment, assess, describe
+from crystalgen.evaluation.distribution import Traits
 from crystalgen.evaluation.summary import Judged, Rejected
 from crystalgen.export.formats import FILE_NAMES, Format
 from crystalgen.export.record import CrystalRecord
@@ -23,6 +28,10 @@ from crystalgen.export.run_folder import RECORDS, read_records
 from crystalgen.representation.conversion import to_structure
 from crystalgen.representation.crystal import SymmetricCrystal
 
+AnswerT = TypeVar("AnswerT")
+TIMEOUT_S = 120.0
+"""Longest time that one crystal may take."""
+CACHE_SUFFIX = ".safetensors"
 GROUP_LABEL = "spacegroup.number"
 """Column of a table with the declared group, as in MP-20."""
 _GROUP_TAG = re.compile(
@@ -52,7 +61,7 @@ class Crystals:
 
 
 def open_crystals(name: str) -> Crystals:
-    """Find the crystals of a run folder, another folder, a table or a database.
+    """Find the crystals of a run, a folder, a table, a cache or a database.
 
     Raises:
         CrystalgenError: There is nothing there, or it cannot be read.
@@ -61,15 +70,30 @@ def open_crystals(name: str) -> Crystals:
     if (folder / RECORDS).is_file():
         items = tuple(_of_record(folder, each) for each in read_records(folder))
         return Crystals(name=name, items=items)
+    if folder.suffix == CACHE_SUFFIX and folder.is_file():
+        return Crystals(name=name, items=tuple(_of_cache(folder)))
     entries = local_source(name).entries()
     return Crystals(name=name, items=tuple(_of_entry(each) for each in entries))
 
 
-def judge_all(
-    items: tuple[Item, ...], *, n_workers: int, timeout_s: float = 120.0
-) -> Iterator[Judged]:
+def judge_all(items: Sequence[Item], *, n_workers: int) -> Iterator[Judged]:
     """Judge each crystal, in order, as asked for."""
-    results = survive_map(_judge, items, n_workers=n_workers, timeout_s=timeout_s)
+    yield from _map(_judge, items, n_workers)
+
+
+def describe_all(
+    items: Sequence[Item], *, n_workers: int
+) -> Iterator[Traits | Rejected]:
+    """Find what distributions need of each crystal, in order, as asked for."""
+    yield from _map(_describe, items, n_workers)
+
+
+def _map(
+    function: Callable[[Item], AnswerT | Rejected],
+    items: Sequence[Item],
+    n_workers: int,
+) -> Iterator[AnswerT | Rejected]:
+    results = survive_map(function, items, n_workers=n_workers, timeout_s=TIMEOUT_S)
     for item, result in zip(items, results, strict=True):
         if isinstance(result, Lost):
             yield Rejected(identifier=item.identifier, reason=result.reason)
@@ -86,6 +110,18 @@ def _of_record(folder: Path, record: CrystalRecord) -> Item:
         crystal=record.crystal,
         asked_group=record.crystal.space_group,
     )
+
+
+def _of_cache(path: Path) -> Iterator[Item]:
+    table, _ = read_cache(path)
+    for index, identifier in enumerate(table.identifiers):
+        crystal = table.crystal(index)
+        yield Item(
+            identifier=identifier,
+            payload=None,
+            crystal=crystal,
+            asked_group=crystal.space_group,
+        )
 
 
 def _of_entry(entry: Entry) -> Item:
@@ -106,21 +142,11 @@ def _declared_group(entry: Entry) -> int | None:
 
 
 def _judge(item: Item) -> Judged:
-    try:
-        with warnings.catch_warnings():
-            # of elements without an electronegativity and the like: no news here
-            warnings.simplefilter("ignore")
-            return _assess(item)
-    except CrystalgenError as error:
-        reason = " ".join(str(error).split())
-        return Rejected(identifier=item.identifier, reason=reason)
+    return _or_reason(item, _assess)
 
 
 def _assess(item: Item) -> Assessment:
-    as_written = None if item.payload is None else parse(item.payload)
-    structure = as_written if item.crystal is None else to_structure(item.crystal)
-    if structure is None:
-        raise DatasetError("neither a file nor a record of it")
+    structure, as_written = _structures(item)
     return assess(
         item.identifier,
         structure,
@@ -128,3 +154,32 @@ def _assess(item: Item) -> Assessment:
         as_written=as_written,
         crystal=item.crystal,
     )
+
+
+def _describe(item: Item) -> Traits | Rejected:
+    return _or_reason(item, _traits)
+
+
+def _traits(item: Item) -> Traits:
+    structure, _ = _structures(item)
+    return describe(structure, crystal=item.crystal)
+
+
+def _or_reason(item: Item, function: Callable[[Item], AnswerT]) -> AnswerT | Rejected:
+    try:
+        with warnings.catch_warnings():
+            # of elements without an electronegativity and the like: no news here
+            warnings.simplefilter("ignore")
+            return function(item)
+    except CrystalgenError as error:
+        reason = " ".join(str(error).split())
+        return Rejected(identifier=item.identifier, reason=reason)
+
+
+def _structures(item: Item) -> tuple[Structure, Structure | None]:
+    """The structure to judge, and the one read from a file."""
+    as_written = None if item.payload is None else parse(item.payload)
+    structure = as_written if item.crystal is None else to_structure(item.crystal)
+    if structure is None:
+        raise DatasetError("neither a file nor a record of it")
+    return structure, as_written

@@ -1,6 +1,7 @@
 """`crystalgen evaluate`: judge crystals, ours or another generator's."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -15,7 +16,7 @@ from rich.progress import (
 )
 
 from crystalgen.cli.report import user_errors
-from crystalgen.errors import ExportError
+from crystalgen.errors import DatasetError, ExportError
 
 if TYPE_CHECKING:
     from crystalgen.evaluation.report import Report
@@ -41,6 +42,13 @@ def evaluate(
             " beside it, report-crystals.jsonl and .csv."
         ),
     ] = None,
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            help="Real crystals, for example a test set, to compare distributions"
+            " with; of the same kinds, or a cache of `crystalgen data build`."
+        ),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; one for each core if unset.")
     ] = None,
@@ -59,28 +67,60 @@ def evaluate(
 
     crystalgen evaluate others.csv.gz --out report.json
     """
-    # imported here because pymatgen costs a second that --help must not pay
-    import crystalgen
-    from crystalgen.cli.crystal_files import judge_all, open_crystals
-    from crystalgen.datasets.pool import available_cores
-    from crystalgen.evaluation.report import Report
-    from crystalgen.evaluation.summary import summarize
-
     check_place(out, crystals)
-    console = Console(stderr=True, quiet=as_json)
-    n_workers = workers or available_cores()
-    opened = open_crystals(crystals)
-    n = len(opened.items)
-    judging = judge_all(opened.items, n_workers=n_workers)
-    judged = list(_watched(judging, "judge", n, console))
-    report = Report(
-        source=opened.name,
-        crystalgen=crystalgen.__version__,
-        summary=summarize(judged),
+    judged, report = _judge(
+        crystals, Task(reference=reference, workers=workers, is_quiet=as_json)
     )
     if out is not None:
         write(out, report, judged)
     _print(report, out, as_json=as_json)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What to compare the crystals with, and how."""
+
+    reference: str | None
+    workers: int | None
+    is_quiet: bool
+
+
+def _judge(source: str, task: Task) -> "tuple[list[Judged], Report]":
+    """Judge the crystals, and compare them with what there is to compare with."""
+    # imported here because pymatgen costs a second that --help must not pay
+    import crystalgen
+    from crystalgen.cli import crystal_files
+    from crystalgen.datasets.pool import available_cores
+    from crystalgen.evaluation.assessment import Assessment
+    from crystalgen.evaluation.distribution import Traits, distances
+    from crystalgen.evaluation.report import Report
+    from crystalgen.evaluation.summary import summarize
+
+    console = Console(stderr=True, quiet=task.is_quiet)
+    n_workers = task.workers or available_cores()
+    items = crystal_files.open_crystals(source).items
+    judging = crystal_files.judge_all(items, n_workers=n_workers)
+    judged = list(_watched(judging, "judge", len(items), console))
+    report = Report(
+        source=source, crystalgen=crystalgen.__version__, summary=summarize(judged)
+    )
+    known = [each for each in judged if isinstance(each, Assessment)]
+    if task.reference is not None and known:
+        items = crystal_files.open_crystals(task.reference).items
+        describing = crystal_files.describe_all(items, n_workers=n_workers)
+        described = list(_watched(describing, "reference", len(items), console))
+        traits = [each for each in described if isinstance(each, Traits)]
+        if not traits:
+            raise DatasetError(
+                f"{task.reference}: none of {len(described)} crystals can be read;"
+                f" the first: {described[0]}"
+            )
+        report = replace(
+            report,
+            reference=task.reference,
+            distances=distances([each.traits for each in known], traits),
+        )
+    return judged, report
 
 
 def check_place(out: Path | None, source: str) -> None:
@@ -129,13 +169,16 @@ def write(out: Path, report: "Report", judged: "list[Judged]") -> None:
 
 
 def _print(report: "Report", out: Path | None, *, as_json: bool) -> None:
-    from crystalgen.cli.evaluation_table import summary_table
+    from crystalgen.cli.evaluation_table import figures_table, summary_table
     from crystalgen.evaluation.report import to_json
 
     if as_json:
         typer.echo(to_json(report), nl=False)
         return
-    Console().print(summary_table(report))
+    console = Console()
+    for table in (summary_table(report), figures_table(report)):
+        if table is not None:
+            console.print(table)
     if out is not None:
         typer.echo(f"report: {out}; each crystal: {table_paths(out)[1]}")
 

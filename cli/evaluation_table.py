@@ -20,6 +20,28 @@ def summary_table(report: Report) -> Table:
     return table
 
 
+def figures_table(report: Report) -> Table | None:
+    """Figures that are no shares; None if there are none."""
+    rows = list(_figures(report))
+    if not rows:
+        return None
+    table = Table(title=f"against {report.reference}", title_justify="left")
+    table.add_column("figure", no_wrap=True)
+    table.add_column("value", justify="right")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _figures(report: Report) -> Iterator[tuple[str, str]]:
+    distances = report.distances
+    if distances is not None:
+        yield "W(density), g/cm³", f"{distances.density:.4f}"
+        yield "W(number of elements)", f"{distances.n_elements:.4f}"
+        yield "JSD(space groups), bits", f"{distances.space_group_bits:.4f}"
+        yield "crystals compared", f"{distances.n_sample} with {distances.n_reference}"
+
+
 def _shares(summary: Summary) -> Iterator[tuple[str, Share]]:
     validity = summary.validity
     yield "judged", summary.judged

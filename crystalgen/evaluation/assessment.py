@@ -11,6 +11,7 @@ from pymatgen.core import DummySpecies, Structure
 
 from crystalgen.errors import GeometryError, RepresentationError, SymmetryError
 from crystalgen.evaluation.composition import is_smact_valid
+from crystalgen.evaluation.distribution import Traits
 from crystalgen.evaluation.framework import framework, protostructure
 from crystalgen.evaluation.groups import (
     SYMPRECS,
@@ -71,6 +72,15 @@ class Assessment:
     """The primitive cell, for comparison with other crystals."""
 
     @property
+    def traits(self) -> Traits:
+        """What is compared with the distribution of a reference."""
+        return Traits(
+            density=self.density,
+            n_elements=self.n_elements,
+            space_group=self.space_group,
+        )
+
+    @property
     def is_cdvae_valid(self) -> bool:
         """Structure and composition are valid."""
         return self.is_separated and self.is_smact_valid
@@ -121,6 +131,26 @@ def assess(
         is_smact_valid=is_smact_valid(primitive.composition),
         labels=_labels(primitive, crystal),
         structure=primitive,
+    )
+
+
+def describe(structure: Structure, *, crystal: SymmetricCrystal | None) -> Traits:
+    """What distributions need to know of a crystal, without judging it.
+
+    Args:
+        structure: Any cell.
+        crystal: Its description at 0.1 Å, if it is known already.
+
+    Raises:
+        RepresentationError: Sites are disordered or hold no element.
+        GeometryError: No crystal can have this geometry.
+    """
+    checked = _checked(structure)
+    group = crystal.space_group if crystal else None
+    return Traits(
+        density=float(checked.density),
+        n_elements=len(checked.composition),
+        space_group=group or find_group(checked, symprec=SYMPRECS[0]),
     )
 
 

@@ -5,6 +5,7 @@ import math
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 
+from crystalgen.evaluation.distribution import Distances
 from crystalgen.evaluation.summary import Share, Summary
 
 REPORT_VERSION = 1
@@ -21,6 +22,9 @@ class Report:
     crystalgen: str
     """Version of the package that judged."""
     summary: Summary
+    reference: str | None = None
+    """What the distributions were compared with."""
+    distances: Distances | None = None
 
 
 def to_json(report: Report) -> str:

@@ -6,6 +6,7 @@ from pymatgen.io.cif import CifWriter
 from typer.testing import CliRunner
 
 from crystalgen.cli.app import app
+from crystalgen.datasets.cache import CacheInfo, write_cache
 from crystalgen.export.formats import Format
 from crystalgen.export.manifest import Counts, Manifest
 from crystalgen.export.record import CrystalRecord
@@ -104,11 +105,41 @@ def test_a_group_stated_in_a_file_is_the_one_asked_for(tmp_path, crystals):
     assert summary["groups"][0]["kept"] == {"count": 1, "of": 1, "percent": 100.0}
 
 
+def test_distributions_are_compared_with_those_of_a_reference(table, tables, tmp_path):
+    cache = tmp_path / "cache.safetensors"
+    info = CacheInfo(
+        source="textbook",
+        license="none",
+        citation="",
+        source_sha256="",
+        symprec=0.1,
+        n_neighbours=12,
+        n_read=len(tables[0]),
+        n_kept=len(tables[0]),
+    )
+    write_cache(cache, *tables, info)
+
+    itself = json.loads(run(table, "--reference", table, "--json").stdout)
+    other = json.loads(run(table, "--reference", cache, "--json").stdout)
+
+    assert itself["distances"] == {
+        "n_sample": 2,
+        "n_reference": 2,
+        "density": 0.0,
+        "n_elements": 0.0,
+        "space_group_bits": 0.0,
+    }
+    assert other["reference"] == str(cache)
+    assert other["distances"]["n_reference"] == len(tables[0])
+    assert 0 < other["distances"]["space_group_bits"] < 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["none.csv"], "no file, folder or data set 'none.csv'"),
         (["table", "--out", "missing/report.json"], "no such folder missing"),
+        (["table", "--reference", "none.csv"], "no file, folder or data set"),
         (["table", "--out", "."], "expected the name of a file"),
         (["report-crystals.csv", "--out", "report.json"], "would replace the crystals"),
     ],

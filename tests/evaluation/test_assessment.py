@@ -3,7 +3,7 @@ import pytest
 from pymatgen.core import DummySpecies, Lattice, Structure
 
 from crystalgen.errors import GeometryError, RepresentationError
-from crystalgen.evaluation.assessment import assess, is_separated
+from crystalgen.evaluation.assessment import assess, describe, is_separated
 from crystalgen.evaluation.groups import GroupMatch
 from crystalgen.representation.conversion import (
     to_conventional_structure,
@@ -34,6 +34,18 @@ def test_the_verdict_does_not_depend_on_the_cell_or_on_what_is_known(crystals):
         found = assess("x", to_conventional_structure(crystal))
         for name in ("formula", "n_atoms", "verdict", "is_smact_valid", "labels"):
             assert getattr(found, name) == getattr(known, name), crystal.formula
+
+
+def test_a_reference_is_described_as_the_judged_are(crystals):
+    for crystal in crystals[:6]:
+        conventional = to_conventional_structure(crystal)
+        found = describe(conventional, crystal=None)
+        expected = assess("x", to_structure(crystal)).traits
+        assert found.density == pytest.approx(expected.density)
+        assert found.n_elements == expected.n_elements
+        assert found.space_group == expected.space_group == crystal.space_group
+        known = describe(conventional, crystal=crystal)
+        assert known.space_group == crystal.space_group
 
 
 def test_a_group_is_compared_only_if_one_was_asked_for():
