@@ -9,8 +9,12 @@ import pytest
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
 from crystalgen import Generator, Request
+from crystalgen.cli.run_file import read_run_file
+from crystalgen.config import as_plain
 from crystalgen.generation.weights import DEFAULT_WEIGHTS
+from crystalgen.model.checkpoint import load_checkpoint
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 FILE = Path(str(files("crystalgen.model") / "weights" / DEFAULT_WEIGHTS))
 
 pytestmark = pytest.mark.skipif(not FILE.exists(), reason="no weights yet")
@@ -31,6 +35,13 @@ def test_their_identity_is_the_hash_of_their_tensors(packaged):
     tensors = content[8 + n_header :]
     assert packaged.weights.sha256 == hashlib.sha256(tensors).hexdigest()
     assert packaged.weights.name == "mp-20"
+
+
+def test_they_were_made_by_the_recipe_among_the_examples(packaged):
+    recipe = read_run_file(EXAMPLES / "mp-20.toml")
+    config = load_checkpoint(FILE).config
+    assert config["model"] == as_plain(recipe.model)
+    assert config["objective"] == as_plain(recipe.objective)
 
 
 def test_they_have_a_card_that_names_the_same_identity(packaged):
