@@ -1,28 +1,17 @@
 """`crystalgen evaluate`: judge crystals, ours or another generator's."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
 from crystalgen.cli.report import user_errors
-from crystalgen.errors import DatasetError, ExportError
+from crystalgen.errors import ExportError
 
 if TYPE_CHECKING:
+    from crystalgen.cli.evaluation_steps import Evaluation
     from crystalgen.evaluation.report import Report
-    from crystalgen.evaluation.summary import Judged
-
-ItemT = TypeVar("ItemT")
 
 
 @user_errors
@@ -49,6 +38,13 @@ def evaluate(
             " with; of the same kinds, or a cache of `crystalgen data build`."
         ),
     ] = None,
+    train: Annotated[
+        str | None,
+        typer.Option(
+            help="Crystals known already, usually the training set, to say what is"
+            " new; a cache of `crystalgen data build` saves minutes."
+        ),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; one for each core if unset.")
     ] = None,
@@ -65,62 +61,24 @@ def evaluate(
 
     crystalgen evaluate crystals/
 
-    crystalgen evaluate others.csv.gz --out report.json
+    crystalgen evaluate others.csv.gz --reference test.csv.gz --out report.json
     """
     check_place(out, crystals)
-    judged, report = _judge(
-        crystals, Task(reference=reference, workers=workers, is_quiet=as_json)
-    )
-    if out is not None:
-        write(out, report, judged)
-    _print(report, out, as_json=as_json)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """What to compare the crystals with, and how."""
-
-    reference: str | None
-    workers: int | None
-    is_quiet: bool
-
-
-def _judge(source: str, task: Task) -> "tuple[list[Judged], Report]":
-    """Judge the crystals, and compare them with what there is to compare with."""
     # imported here because pymatgen costs a second that --help must not pay
-    import crystalgen
-    from crystalgen.cli import crystal_files
+    from crystalgen.cli.evaluation_steps import Plan, evaluate_crystals
     from crystalgen.datasets.pool import available_cores
-    from crystalgen.evaluation.assessment import Assessment
-    from crystalgen.evaluation.distribution import Traits, distances
-    from crystalgen.evaluation.report import Report
-    from crystalgen.evaluation.summary import summarize
 
-    console = Console(stderr=True, quiet=task.is_quiet)
-    n_workers = task.workers or available_cores()
-    items = crystal_files.open_crystals(source).items
-    judging = crystal_files.judge_all(items, n_workers=n_workers)
-    judged = list(_watched(judging, "judge", len(items), console))
-    report = Report(
-        source=source, crystalgen=crystalgen.__version__, summary=summarize(judged)
+    plan = Plan(
+        crystals=crystals,
+        reference=reference,
+        train=train,
+        n_workers=workers or available_cores(),
+        console=Console(stderr=True, quiet=as_json),
     )
-    known = [each for each in judged if isinstance(each, Assessment)]
-    if task.reference is not None and known:
-        items = crystal_files.open_crystals(task.reference).items
-        describing = crystal_files.describe_all(items, n_workers=n_workers)
-        described = list(_watched(describing, "reference", len(items), console))
-        traits = [each for each in described if isinstance(each, Traits)]
-        if not traits:
-            raise DatasetError(
-                f"{task.reference}: none of {len(described)} crystals can be read;"
-                f" the first: {described[0]}"
-            )
-        report = replace(
-            report,
-            reference=task.reference,
-            distances=distances([each.traits for each in known], traits),
-        )
-    return judged, report
+    evaluation = evaluate_crystals(plan)
+    if out is not None:
+        write(out, evaluation)
+    _print(evaluation.report, out, as_json=as_json)
 
 
 def check_place(out: Path | None, source: str) -> None:
@@ -148,7 +106,7 @@ def table_paths(out: Path) -> tuple[Path, Path]:
     return out.with_name(f"{stem}.jsonl"), out.with_name(f"{stem}.csv")
 
 
-def write(out: Path, report: "Report", judged: "list[Judged]") -> None:
+def write(out: Path, evaluation: "Evaluation") -> None:
     """Write the tables and the report, each whole or not at all.
 
     Raises:
@@ -158,42 +116,25 @@ def write(out: Path, report: "Report", judged: "list[Judged]") -> None:
     from crystalgen.evaluation.table import table_rows, to_csv, to_jsonl
     from crystalgen.export.run_folder import disk_error, write_whole
 
-    rows = table_rows(judged)
+    rows = table_rows(evaluation.judged, evaluation.repeats, evaluation.standings)
     lines, table = table_paths(out)
     try:
         write_whole(lines, to_jsonl(rows))
         write_whole(table, to_csv(rows))
-        write_whole(out, to_json(report))
+        write_whole(out, to_json(evaluation.report))
     except OSError as error:
         raise disk_error(out.parent, error) from error
 
 
 def _print(report: "Report", out: Path | None, *, as_json: bool) -> None:
-    from crystalgen.cli.evaluation_table import figures_table, summary_table
+    from crystalgen.cli.evaluation_table import tables
     from crystalgen.evaluation.report import to_json
 
     if as_json:
         typer.echo(to_json(report), nl=False)
         return
     console = Console()
-    for table in (summary_table(report), figures_table(report)):
-        if table is not None:
-            console.print(table)
+    for table in tables(report):
+        console.print(table)
     if out is not None:
         typer.echo(f"report: {out}; each crystal: {table_paths(out)[1]}")
-
-
-def _watched(
-    items: Iterable[ItemT], name: str, total: int, console: Console
-) -> Iterable[ItemT]:
-    """The items, with a progress bar if somebody is looking."""
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        disable=console.quiet or not console.is_terminal,
-    )
-    with bar:
-        yield from bar.track(items, total=total, description=name)

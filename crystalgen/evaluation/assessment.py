@@ -72,6 +72,11 @@ class Assessment:
     """The primitive cell, for comparison with other crystals."""
 
     @property
+    def elements(self) -> frozenset[int]:
+        """Atomic numbers that occur."""
+        return frozenset(site.specie.Z for site in self.structure)
+
+    @property
     def traits(self) -> Traits:
         """What is compared with the distribution of a reference."""
         return Traits(

@@ -15,16 +15,25 @@ def duplicates(structures: Sequence[Structure]) -> list[int]:
 
     Of each class of equal structures the first is no duplicate.
     """
+    return [
+        index for index, first in enumerate(first_equals(structures)) if first != index
+    ]
+
+
+def first_equals(structures: Sequence[Structure]) -> list[int]:
+    """For each structure the index of the first one that is equal, maybe its own."""
     matcher = StructureMatcher()
-    repeated = []
+    first = list(range(len(structures)))
     for indices in by_formula(structures).values():
         kept: list[int] = []
         for index in indices:
-            if any(matcher.fit(structures[index], structures[k]) for k in kept):
-                repeated.append(index)
+            for earlier in kept:
+                if matcher.fit(structures[index], structures[earlier]):
+                    first[index] = earlier
+                    break
             else:
                 kept.append(index)
-    return sorted(repeated)
+    return first
 
 
 def is_known(structure: Structure, known: Iterable[Structure]) -> bool:

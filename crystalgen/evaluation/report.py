@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 
 from crystalgen.evaluation.distribution import Distances
+from crystalgen.evaluation.novelty import Novelty
 from crystalgen.evaluation.summary import Share, Summary
 
 REPORT_VERSION = 1
@@ -22,9 +23,14 @@ class Report:
     crystalgen: str
     """Version of the package that judged."""
     summary: Summary
+    unique: Share
+    """Crystals that repeat no earlier one of the set, by `StructureMatcher`."""
     reference: str | None = None
     """What the distributions were compared with."""
     distances: Distances | None = None
+    train: str | None = None
+    """What novelty refers to."""
+    novelty: Novelty | None = None
 
 
 def to_json(report: Report) -> str:

@@ -7,15 +7,29 @@ from io import StringIO
 
 from crystalgen.evaluation.assessment import Assessment
 from crystalgen.evaluation.groups import SYMPRECS
+from crystalgen.evaluation.novelty import Standing
 from crystalgen.evaluation.summary import Judged, Rejected
 
 Value = str | int | float | bool | None
 Row = dict[str, Value]
 
 
-def table_rows(judged: Sequence[Judged]) -> list[Row]:
-    """One row per crystal, all with the same columns; empty ones are None."""
-    return [_row(each) for each in judged]
+def table_rows(
+    judged: Sequence[Judged],
+    repeats: Sequence[str | None],
+    standings: Sequence[Standing | None],
+) -> list[Row]:
+    """One row per crystal, all with the same columns; empty ones are None.
+
+    Args:
+        judged: All crystals of a set.
+        repeats: The earlier crystal of the set that each repeats, if any.
+        standings: How each relates to the known crystals, if that was asked.
+    """
+    return [
+        _row(each) | {"repeats": repeat} | _provenance(place)
+        for each, repeat, place in zip(judged, repeats, standings, strict=True)
+    ]
 
 
 def to_jsonl(rows: Sequence[Row]) -> str:
@@ -61,4 +75,14 @@ def _row(judged: Judged) -> Row:
         "template": labels and labels.template,
         "framework": labels and labels.framework,
         "protostructure": labels and labels.protostructure,
+    }
+
+
+def _provenance(place: Standing | None) -> Row:
+    return {
+        "provenance": place and place.provenance.value,
+        "origin": place and place.origin,
+        "is_novel": place and place.is_novel,
+        "is_novel_by_label": place and place.is_new_by_label,
+        "is_new_template": place and place.is_new_template,
     }

@@ -117,7 +117,7 @@ def test_distributions_are_compared_with_those_of_a_reference(table, tables, tmp
         n_read=len(tables[0]),
         n_kept=len(tables[0]),
     )
-    write_cache(cache, *tables, info)
+    write_cache(cache, tables[0], tables[1], info)
 
     itself = json.loads(run(table, "--reference", table, "--json").stdout)
     other = json.loads(run(table, "--reference", cache, "--json").stdout)
@@ -132,6 +132,40 @@ def test_distributions_are_compared_with_those_of_a_reference(table, tables, tmp
     assert other["reference"] == str(cache)
     assert other["distances"]["n_reference"] == len(tables[0])
     assert 0 < other["distances"]["space_group_bits"] < 1
+
+
+def test_each_crystal_is_told_where_it_comes_from(tmp_path, crystals):
+    def write(name, rows):
+        path = tmp_path / name
+        with path.open("w", newline="") as file:
+            lines = [["material_id", "cif"], *rows]
+            csv.writer(file).writerows(lines)
+        return path
+
+    salt, fluoride, rutile = (cif(crystals[index]) for index in (0, 1, 8))
+    known = write("known.csv", [["mp-1", salt], ["mp-2", "rubbish"]])
+    made = [["a", salt], ["b", fluoride], ["c", rutile], ["c", rutile], ["d", "bad"]]
+    out = tmp_path / "report.json"
+
+    result = run(write("made.csv", made), "--train", known, "--out", out)
+
+    assert result.exit_code == 0, result.output
+    assert "1 of 2 crystals are left out" in result.stderr.replace("\n", " ")
+    for text in ("provenance, against 1 known", "new framework", "per 1,000"):
+        assert text in result.stdout
+    report = json.loads(out.read_text())
+    assert report["unique"] == {"count": 3, "of": 5, "percent": 60.0}
+    assert report["novelty"]["novel"] == {"count": 3, "of": 5, "percent": 60.0}
+    assert report["novelty"]["new_templates_per_1000"] == 200.0
+    lines = (tmp_path / "report-crystals.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert [(row["repeats"], row["provenance"], row["origin"]) for row in rows] == [
+        (None, "duplicate", "mp-1"),
+        (None, "substitution", "mp-1"),
+        (None, "new framework", None),
+        ("c", "new framework", None),
+        (None, None, None),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,9 @@
-from crystalgen.evaluation.matching import by_formula, duplicates, is_known
+from crystalgen.evaluation.matching import (
+    by_formula,
+    duplicates,
+    first_equals,
+    is_known,
+)
 from crystalgen.representation.conversion import (
     to_conventional_structure,
     to_structure,
@@ -9,6 +14,11 @@ def test_the_same_crystal_in_another_cell_is_a_duplicate(crystals):
     structures = [to_structure(each) for each in crystals[:3]]
     again = to_conventional_structure(crystals[1])
     assert duplicates([*structures, again, *structures[:1]]) == [3, 4]
+
+
+def test_each_crystal_knows_the_first_of_its_equals(crystals):
+    structures = [to_structure(crystals[index]) for index in (0, 1, 0, 2, 0, 1)]
+    assert first_equals(structures) == [0, 1, 0, 3, 0, 1]
 
 
 def test_different_crystals_are_no_duplicates(crystals):

@@ -45,7 +45,12 @@ def test_a_share_of_nothing_is_unknown():
 
 
 def test_the_report_is_json(judged):
-    report = Report(source="x", crystalgen="0", summary=summarize(judged))
+    report = Report(
+        source="x",
+        crystalgen="0",
+        summary=summarize(judged),
+        unique=Share(count=3, of=4),
+    )
     found = json.loads(to_json(report))
     validity = found["summary"]["validity"]
     assert validity["lemat"] == {"count": 3, "of": 4, "percent": 75.0}
@@ -57,7 +62,7 @@ def test_a_report_holds_only_what_json_knows():
 
 
 def test_the_tables_hold_all_crystals_and_agree(judged):
-    rows = table_rows(judged)
+    rows = table_rows(judged, [None, "0", None, None], [None] * 4)
     lines = [json.loads(line) for line in to_jsonl(rows).splitlines()]
     assert lines == rows
     header, *records = to_csv(rows).splitlines()
@@ -67,3 +72,4 @@ def test_the_tables_hold_all_crystals_and_agree(judged):
     assert rows[1]["group_at_0.1"] == "supergroup"
     assert rows[3]["reason"] == "not a readable cif: 'x', y"
     assert rows[3]["lemat_valid"] is None
+    assert [row["repeats"] for row in rows] == [None, "0", None, None]

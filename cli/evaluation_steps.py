@@ -1,0 +1,181 @@
+"""The steps of `crystalgen evaluate`, one after the other, each with its progress."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+import crystalgen
+from crystalgen.cli.crystal_files import open_crystals
+from crystalgen.cli.crystal_work import (
+    Comparison,
+    convert_all,
+    describe_all,
+    judge_all,
+    match_all,
+)
+from crystalgen.errors import DatasetError
+from crystalgen.evaluation.assessment import Assessment
+from crystalgen.evaluation.distribution import Distances, Traits, distances
+from crystalgen.evaluation.known import KnownCrystals, know
+from crystalgen.evaluation.matching import first_equals
+from crystalgen.evaluation.novelty import Standing, novelty, standing
+from crystalgen.evaluation.report import Report
+from crystalgen.evaluation.summary import Judged, Rejected, Share, summarize
+
+ItemT = TypeVar("ItemT")
+AnswerT = TypeVar("AnswerT")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to judge, what to compare it with, and how."""
+
+    crystals: str
+    reference: str | None
+    train: str | None
+    n_workers: int
+    console: Console
+    """Where progress is shown; nowhere if it is quiet or no terminal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """All figures, and what was found of each crystal; sequences of one length."""
+
+    report: Report
+    judged: Sequence[Judged]
+    repeats: Sequence[str | None]
+    standings: Sequence[Standing | None]
+
+
+def evaluate_crystals(plan: Plan) -> Evaluation:
+    """Judge the crystals, and compare them with what there is to compare with.
+
+    Raises:
+        CrystalgenError: A source is not there or cannot be read.
+    """
+    items = open_crystals(plan.crystals).items
+    reference = None if plan.reference is None else open_crystals(plan.reference).items
+    train = None if plan.train is None else open_crystals(plan.train).items
+    judging = judge_all(items, n_workers=plan.n_workers)
+    judged = list(watched(judging, "judge", len(items), plan.console))
+    repeats = _repeats(judged)
+    n_unique = sum(
+        isinstance(each, Assessment) and repeat is None
+        for each, repeat in zip(judged, repeats, strict=True)
+    )
+    report = Report(
+        source=plan.crystals,
+        crystalgen=crystalgen.__version__,
+        summary=summarize(judged),
+        unique=Share(count=n_unique, of=len(judged)),
+    )
+    standings: list[Standing | None] = [None] * len(judged)
+    if reference is not None:
+        described = _answers(describe_all, reference, "reference", plan)
+        report = replace(
+            report, reference=plan.reference, distances=_distances(judged, described)
+        )
+    if train is not None:
+        known = know(_answers(convert_all, train, "train", plan))
+        standings = _standings(judged, known, plan)
+        found = novelty(judged, standings, repeats, n_known=known.n)
+        report = replace(report, train=plan.train, novelty=found)
+    return Evaluation(
+        report=report, judged=judged, repeats=repeats, standings=standings
+    )
+
+
+def watched(
+    items: Iterable[ItemT], name: str, total: int, console: Console
+) -> Iterable[ItemT]:
+    """The items, with a progress bar if somebody is looking."""
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=console.quiet or not console.is_terminal,
+    )
+    with bar:
+        yield from bar.track(items, total=total, description=name)
+
+
+def _answers(
+    function: Callable[..., Iterable[AnswerT | Rejected]],
+    items: Sequence[ItemT],
+    name: str,
+    plan: Plan,
+) -> list[AnswerT]:
+    """The answers of a step; crystals of other people's that fail are left out."""
+    answering = function(items, n_workers=plan.n_workers)
+    answers = list(watched(answering, name, len(items), plan.console))
+    rejected = [each for each in answers if isinstance(each, Rejected)]
+    if len(rejected) == len(answers):
+        first = f"; the first, {rejected[0].identifier}: {rejected[0].reason}"
+        raise DatasetError(
+            f"--{name}: none of {len(answers)} crystals can be read"
+            f"{first if rejected else ''}"
+        )
+    if rejected:
+        plan.console.print(
+            f"--{name}: {len(rejected)} of {len(answers)} crystals are left out;"
+            f" the first, {rejected[0].identifier}: {rejected[0].reason}",
+            soft_wrap=True,
+        )
+    return [each for each in answers if not isinstance(each, Rejected)]
+
+
+def _repeats(judged: Sequence[Judged]) -> list[str | None]:
+    """The earlier crystal that each repeats, if any."""
+    known = [each for each in judged if isinstance(each, Assessment)]
+    first = iter(enumerate(first_equals([each.structure for each in known])))
+    repeats: list[str | None] = []
+    for each in judged:
+        index, equal = next(first) if isinstance(each, Assessment) else (0, 0)
+        repeats.append(known[equal].identifier if equal != index else None)
+    return repeats
+
+
+def _distances(
+    judged: Sequence[Judged], reference: Sequence[Traits]
+) -> Distances | None:
+    known = [each.traits for each in judged if isinstance(each, Assessment)]
+    return distances(known, reference) if known else None
+
+
+def _standings(
+    judged: Sequence[Judged], known: KnownCrystals, plan: Plan
+) -> list[Standing | None]:
+    """How each crystal relates to the known ones; None where it was not judged."""
+    comparisons = {
+        place: Comparison(
+            identifier=each.identifier,
+            structure=each.structure,
+            candidates=known.candidates(each.structure),
+        )
+        for place, each in enumerate(judged)
+        if isinstance(each, Assessment) and known.candidates(each.structure)
+    }
+    matching = match_all(tuple(comparisons.values()), n_workers=plan.n_workers)
+    found = watched(matching, "match", len(comparisons), plan.console)
+    matches = {
+        place: None if isinstance(match, Rejected) else match
+        for place, match in zip(comparisons, found, strict=True)
+    }
+    return [
+        standing(each, known, matches.get(place))
+        if isinstance(each, Assessment)
+        else None
+        for place, each in enumerate(judged)
+    ]
