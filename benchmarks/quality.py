@@ -8,6 +8,9 @@ from the composition), as most published figures are. Distances of distributions
 Wasserstein distances to the reference. The groups are found by spglib in the CIFs as
 pymatgen reads them. A crystal is novel if pymatgen's StructureMatcher, with its default
 tolerances, matches it to no training crystal.
+
+`crystalgen evaluate` gives these figures and more, but describes all training crystals;
+here those of other formulas are passed over.
 """
 
 import argparse
@@ -29,17 +32,15 @@ from rich.table import Table
 from crystalgen.datasets.csv import csv_source
 from crystalgen.datasets.entry import FileText, Source
 from crystalgen.datasets.pool import Lost, available_cores, survive_map
-from crystalgen.errors import SymmetryError
-from crystalgen.evaluation.distribution import wasserstein
-from crystalgen.evaluation.matching import duplicates, is_known
-from crystalgen.evaluation.validity import Verdict, judge
+from crystalgen.evaluation.assessment import Assessment, assess, describe
+from crystalgen.evaluation.distribution import Traits, distances as distances_to
+from crystalgen.evaluation.groups import SYMPRECS, GroupMatch
+from crystalgen.evaluation.matching import first_equals, is_known
 from crystalgen.export.formats import FILE_NAMES, Format
 from crystalgen.export.record import CrystalRecord
 from crystalgen.export.run_folder import read_manifest, read_records
 from crystalgen.representation.conversion import to_structure
-from crystalgen.symmetry.detection import space_group_number
 
-SYMPRECS = (0.1, 0.01)
 FORMULA = re.compile(r"^_chemical_formula_sum\s+'?([^'\n]+)'?", re.MULTILINE)
 
 
@@ -51,11 +52,7 @@ AnswerT = TypeVar("AnswerT")
 class Judged:
     """What is found out about one crystal."""
 
-    verdict: Verdict
-    density: float
-    n_elements: int
-    is_kept: tuple[bool, ...]
-    """Whether the CIF has the declared group, at each tolerance."""
+    assessment: Assessment
     is_novel: bool
 
 
@@ -87,8 +84,9 @@ def main() -> None:
         n_workers=arguments.workers,
         name="judge",
     )
-    repeated = set(duplicates(structures))
-    is_unique = np.array([index not in repeated for index in range(len(records))])
+    is_unique = np.array(
+        [index == first for index, first in enumerate(first_equals(structures))]
+    )
     result = {
         "weights": read_manifest(arguments.run).weights_sha256[:12],
         "n": len(records),
@@ -99,35 +97,20 @@ def main() -> None:
 
 
 def judge_record(task: tuple[CrystalRecord, Path, Sequence[str]]) -> Judged:
-    """Judge one crystal of a run."""
+    """Judge one crystal of a run, its group by its CIF."""
     record, path, known = task
     structure = to_structure(record.crystal)
-    return Judged(
-        verdict=judge(structure),
-        density=structure.density,
-        n_elements=len(structure.composition),
-        is_kept=groups_kept(path, record.crystal.space_group),
-        is_novel=not is_known(structure, map(parse, known)),
-    )
-
-
-def groups_kept(path: Path, declared: int) -> tuple[bool, ...]:
-    """Whether spglib finds the declared group in a CIF, at each tolerance."""
-    structure = parse(path.read_text(encoding="utf-8"))
-    numbers = np.array([site.specie.Z for site in structure])
-    kept = []
-    for symprec in SYMPRECS:
-        try:
-            found = space_group_number(
-                structure.lattice.matrix,
-                structure.frac_coords,
-                numbers,
-                symprec=symprec,
-            )
-        except SymmetryError:
-            found = 0
-        kept.append(found == declared)
-    return tuple(kept)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assessment = assess(
+            record.identifier,
+            structure,
+            asked_group=record.crystal.space_group,
+            as_written=parse(path.read_text(encoding="utf-8")),
+            crystal=record.crystal,
+        )
+    is_novel = not is_known(structure, map(parse, known))
+    return Judged(assessment=assessment, is_novel=is_novel)
 
 
 def parse(text: str) -> Structure:
@@ -152,17 +135,17 @@ def training_texts(path: Path, formulas: set[str]) -> dict[str, list[str]]:
     return texts
 
 
-def describe(text: str) -> tuple[float, int]:
-    """Density in g/cm³ and number of elements of a CIF."""
-    structure = parse(text)
-    return structure.density, len(structure.composition)
+def describe_text(text: str) -> Traits:
+    """What distributions need of a CIF."""
+    return describe(parse(text), crystal=None)
 
 
 def shares(
     records: list[CrystalRecord], judged: list[Judged], is_unique: np.ndarray
 ) -> dict[str, float]:
     """Shares of the crystals that pass each check, in percent."""
-    verdicts = [each.verdict for each in judged]
+    assessments = [each.assessment for each in judged]
+    verdicts = [each.verdict for each in assessments]
     strictly = np.array([each.is_valid_strictly for each in verdicts])
     novel = np.array([each.is_novel for each in judged])
     passed = {
@@ -176,7 +159,9 @@ def shares(
         "novel": novel,
         "valid strictly, unique and novel": strictly & is_unique & novel,
         **{
-            f"group kept at symprec {symprec}": [each.is_kept[i] for each in judged]
+            f"group kept at symprec {symprec}": [
+                each.group_matches[i] is GroupMatch.KEPT for each in assessments
+            ]
             for i, symprec in enumerate(SYMPRECS)
         },
         "P1": [record.crystal.space_group == 1 for record in records],
@@ -193,20 +178,16 @@ def distances(
     """Wasserstein distances of densities and element counts to the reference."""
     source = csv_source(reference)
     found = in_parallel(
-        describe,
+        describe_text,
         cifs(source),
         n_tasks=source.n_entries,
         n_workers=n_workers,
         name="reference",
     )
-    density, n_elements = (np.array(column) for column in zip(*found, strict=True))
+    away = distances_to([each.assessment.traits for each in judged], found)
     return {
-        "W(density) g/cm³": round(
-            wasserstein(np.array([each.density for each in judged]), density), 4
-        ),
-        "W(number of elements)": round(
-            wasserstein(np.array([each.n_elements for each in judged]), n_elements), 4
-        ),
+        "W(density) g/cm³": round(away.density, 4),
+        "W(number of elements)": round(away.n_elements, 4),
     }
 
 

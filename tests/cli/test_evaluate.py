@@ -5,6 +5,7 @@ import pytest
 from pymatgen.io.cif import CifWriter
 from typer.testing import CliRunner
 
+from crystalgen.cli import crystal_work
 from crystalgen.cli.app import app
 from crystalgen.datasets.cache import CacheInfo, write_cache
 from crystalgen.export.formats import Format
@@ -18,6 +19,16 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*rounded to ideal values")
 
 def run(*arguments):
     return CliRunner().invoke(app, ["evaluate", *map(str, arguments), "--workers", "1"])
+
+
+@pytest.fixture
+def in_process(monkeypatch):
+    """No workers: each of them takes seconds to import pymatgen."""
+
+    def inline(function, items, *, n_workers, timeout_s):
+        return map(function, items)
+
+    monkeypatch.setattr(crystal_work, "survive_map", inline)
 
 
 def cif(crystal, **options):
@@ -57,13 +68,13 @@ def test_a_table_is_judged_and_one_bad_row_is_a_row_with_its_reason(table, tmp_p
     assert not list(tmp_path.glob("*.tmp"))
 
 
-def test_json_is_all_that_is_printed(table):
+def test_json_is_all_that_is_printed(in_process, table):
     result = run(table, "--json")
     assert json.loads(result.stdout)["summary"]["judged"]["count"] == 2
     assert result.stderr == ""
 
 
-def test_a_run_is_judged_by_its_records_and_its_files(tmp_path, crystals):
+def test_a_run_is_judged_by_its_records_and_its_files(in_process, tmp_path, crystals):
     folder = tmp_path / "run"
     folder.mkdir()
     manifest = Manifest(
@@ -95,7 +106,7 @@ def test_a_run_is_judged_by_its_records_and_its_files(tmp_path, crystals):
     assert summary["groups"][1]["kept"] == {"count": 1, "of": 1, "percent": 100.0}
 
 
-def test_a_group_stated_in_a_file_is_the_one_asked_for(tmp_path, crystals):
+def test_a_group_stated_in_a_file_is_the_one_asked_for(in_process, tmp_path, crystals):
     (tmp_path / "symmetric.cif").write_text(cif(crystals[0], symprec=0.01))
     (tmp_path / "plain.cif").write_text(cif(crystals[0]))
 
@@ -105,7 +116,9 @@ def test_a_group_stated_in_a_file_is_the_one_asked_for(tmp_path, crystals):
     assert summary["groups"][0]["kept"] == {"count": 1, "of": 1, "percent": 100.0}
 
 
-def test_distributions_are_compared_with_those_of_a_reference(table, tables, tmp_path):
+def test_distributions_are_compared_with_those_of_a_reference(
+    in_process, table, tables, tmp_path
+):
     cache = tmp_path / "cache.safetensors"
     info = CacheInfo(
         source="textbook",
@@ -134,7 +147,7 @@ def test_distributions_are_compared_with_those_of_a_reference(table, tables, tmp
     assert 0 < other["distances"]["space_group_bits"] < 1
 
 
-def test_each_crystal_is_told_where_it_comes_from(tmp_path, crystals):
+def test_each_crystal_is_told_where_it_comes_from(in_process, tmp_path, crystals):
     def write(name, rows):
         path = tmp_path / name
         with path.open("w", newline="") as file:
