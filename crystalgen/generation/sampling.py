@@ -22,8 +22,10 @@ from crystalgen.generation.weights import Weights, load_weights
 
 ATTEMPTS = 12
 """Times that the species or geometry of one draw may be drawn."""
-TRIES_PER_CRYSTAL = 20
+TRIES_PER_CRYSTAL = 5
 """Draws after which a run gives up, per crystal asked for."""
+MIN_TRIES = 4 * DRAWS_PER_BLOCK
+"""Draws that even the smallest run makes before it gives up."""
 
 
 @dataclass(kw_only=True)
@@ -70,7 +72,7 @@ class Sampling:
     @property
     def cap(self) -> int:
         """Draws after which the run ends, complete or not."""
-        return TRIES_PER_CRYSTAL * self.request.n + 10 * DRAWS_PER_BLOCK
+        return TRIES_PER_CRYSTAL * self.request.n + MIN_TRIES
 
     def _run(self) -> Iterator[Candidate]:
         seen = SeenCrystals()
@@ -88,7 +90,10 @@ class Sampling:
                     yield outcome.candidate
                 else:
                     tally.rejected["duplicate"] += 1
-            if tally.unique >= self.request.n or tally.drawn >= self.cap:
+            is_hopeless = not tally.valid and tally.drawn >= MIN_TRIES
+            if is_hopeless or tally.unique >= self.request.n:
+                return
+            if tally.drawn >= self.cap:
                 return
 
     def _tasks(self) -> Iterator[range]:

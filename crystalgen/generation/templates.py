@@ -15,12 +15,12 @@ from jaxtyping import Bool, Float64, Int
 from crystalgen.errors import RequestError
 from crystalgen.generation.new_templates import draw_new_prototypes
 from crystalgen.generation.noise import Purpose, stream
+from crystalgen.generation.reachability import is_reachable
 from crystalgen.generation.request import Request
 from crystalgen.generation.weights import Weights
 from crystalgen.model.batch import Templates
 from crystalgen.model.tables import N_GROUPS, symmetry_tables
 from crystalgen.representation.crystal import primitive_multiplicities
-from crystalgen.representation.legality import smallest_atoms
 from crystalgen.representation.prototype import Prototype
 
 NEW_SHARE = 0.15
@@ -71,7 +71,7 @@ class TemplateSource:
 
     def __post_init__(self) -> None:
         if not self.group_probability.sum() > 0:
-            raise RequestError(_impossible(self.request, self.max_atoms))
+            raise RequestError(_impossible(self.weights, self.request, self.max_atoms))
 
     @property
     def max_atoms(self) -> int:
@@ -99,7 +99,7 @@ class TemplateSource:
         )
         known = set(vocabulary.space_group[self._fits].tolist())
         for number in self.request.space_groups:
-            if number not in known and smallest_atoms(number) <= self.max_atoms:
+            if number not in known and is_reachable(number, self.max_atoms):
                 weight[number] = self._largest_count ** (-1 / self.request.temperature)
         return weight / max(weight.sum(), 1e-300)
 
@@ -235,17 +235,23 @@ def _pick(probability: Float64[np.ndarray, " items"], uniform: float) -> int:
     return int(np.searchsorted(edges, uniform * edges[-1], side="right"))
 
 
-def _impossible(request: Request, max_atoms: int) -> str:
+def _impossible(weights: Weights, request: Request, max_atoms: int) -> str:
     """Say why no template is left, and what would be possible."""
-    smallest = {group: smallest_atoms(group) for group in request.space_groups}
-    if not smallest:
+    if not request.space_groups:
         return (
             f"max atoms: no known prototype has at most {max_atoms} atoms in the "
             "primitive cell; ask for more"
         )
-    needs = ", ".join(f"{group} needs {atoms}" for group, atoms in smallest.items())
+    groups = ", ".join(map(str, request.space_groups))
+    trained = weights.config.max_atoms
+    enough = [
+        atoms
+        for atoms in range(max_atoms + 1, trained + 1)
+        if any(is_reachable(group, atoms) for group in request.space_groups)
+    ]
+    remedy = f"allow {enough[0]} atoms or more" if enough else "choose another group"
     return (
-        f"space group: no crystal of group {', '.join(map(str, smallest))} has at most "
-        f"{max_atoms} atoms in the primitive cell ({needs}); raise --max-atoms to at "
-        f"least {min(smallest.values())} or choose another group"
+        f"space group: no combination of Wyckoff positions of group {groups} with at "
+        f"most {max_atoms} atoms in the primitive cell has this symmetry and no higher "
+        f"one; {remedy}"
     )
