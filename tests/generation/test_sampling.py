@@ -106,7 +106,8 @@ def test_only_the_groups_asked_for_are_drawn(generator):
 
 def test_a_run_that_finds_no_more_ends_and_says_how_many(save, tables, monkeypatch):
     monkeypatch.setattr(sampling_module, "DRAWS_PER_BLOCK", 8)
-    monkeypatch.setattr(sampling_module, "TRIES_PER_CRYSTAL", 1)
+    monkeypatch.setattr(sampling_module, "TRIES_PER_CRYSTAL", 4)
+    monkeypatch.setattr(sampling_module, "MIN_TRIES", 16)
     crystals, graphs = tables
     silicon = (
         CrystalTable.from_crystals([crystals.crystal(5)] * 3, identifiers=["Si"] * 3),
@@ -121,7 +122,7 @@ def test_a_run_that_finds_no_more_ends_and_says_how_many(save, tables, monkeypat
 
 
 def test_what_no_crystal_can_fulfil_is_refused_before_the_first_draw(generator):
-    with pytest.raises(RequestError, match="230 needs 8"):
+    with pytest.raises(RequestError, match="allow 8 atoms or more"):
         generator.sample(Request(space_groups=(230,), max_atoms=4))
 
 

@@ -107,11 +107,15 @@ def test_a_low_temperature_takes_the_most_frequent_prototype(weights, temperatur
     [
         (
             {"space_groups": (230,), "max_atoms": 7},
-            "group 230 has at most 7 atoms .*230 needs 8.*--max-atoms to at least 8",
+            "positions of group 230 with at most 7 atoms .*; allow 8 atoms or more",
         ),
         (
             {"space_groups": (227, 230), "max_atoms": 1},
-            "group 227, 230 .*227 needs 2, 230 needs 8.* at least 2 or choose",
+            "positions of group 227, 230 with at most 1 atoms.*; allow 2 atoms or more",
+        ),
+        (
+            {"space_groups": (228,)},
+            "group 228 with at most 20 .*; choose another group",
         ),
         ({"max_atoms": 1}, "no known prototype has at most 1 atoms"),
     ],
