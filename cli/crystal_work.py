@@ -23,6 +23,8 @@ from crystalgen.representation.conversion import from_structure, to_structure
 
 TIMEOUT_S = 120.0
 """Longest time that one crystal may take."""
+MATCH_TIMEOUT_S = 900.0
+"""The same for its comparison with the known ones, maybe thousands of one formula."""
 
 
 @runtime_checkable
@@ -78,15 +80,16 @@ def match_all(
 ) -> Iterator[str | Rejected | None]:
     """Find which known crystal each one is, if any, in order, as asked for."""
     if comparisons:
-        yield from _map(_match, comparisons, n_workers)
+        yield from _map(_match, comparisons, n_workers, MATCH_TIMEOUT_S)
 
 
 def _map(
     function: Callable[[TaskT], AnswerT | Rejected],
     tasks: Sequence[TaskT],
     n_workers: int,
+    timeout_s: float = TIMEOUT_S,
 ) -> Iterator[AnswerT | Rejected]:
-    answers = survive_map(function, tasks, n_workers=n_workers, timeout_s=TIMEOUT_S)
+    answers = survive_map(function, tasks, n_workers=n_workers, timeout_s=timeout_s)
     for task, answer in zip(tasks, answers, strict=True):
         if isinstance(answer, Lost):
             yield Rejected(identifier=task.identifier, reason=answer.reason)

@@ -157,7 +157,7 @@ def _distances(
 def _standings(
     judged: Sequence[Judged], known: KnownCrystals, plan: Plan
 ) -> list[Standing | None]:
-    """How each crystal relates to the known ones; None where it was not judged."""
+    """How each crystal relates to the known ones; None where that is not known."""
     comparisons = {
         place: Comparison(
             identifier=each.identifier,
@@ -169,13 +169,19 @@ def _standings(
     }
     matching = match_all(tuple(comparisons.values()), n_workers=plan.n_workers)
     found = watched(matching, "match", len(comparisons), plan.console)
-    matches = {
-        place: None if isinstance(match, Rejected) else match
-        for place, match in zip(comparisons, found, strict=True)
-    }
-    return [
-        standing(each, known, matches.get(place))
-        if isinstance(each, Assessment)
-        else None
-        for place, each in enumerate(judged)
-    ]
+    matches = dict(zip(comparisons, found, strict=True))
+    lost = [match for match in matches.values() if isinstance(match, Rejected)]
+    if lost:
+        plan.console.print(
+            f"{len(lost)} crystals could not be compared with the known ones and count"
+            f" as not novel; the first, {lost[0].identifier}: {lost[0].reason}",
+            soft_wrap=True,
+        )
+    standings: list[Standing | None] = []
+    for place, each in enumerate(judged):
+        match = matches.get(place)
+        if isinstance(each, Rejected) or isinstance(match, Rejected):
+            standings.append(None)
+        else:
+            standings.append(standing(each, known, match))
+    return standings

@@ -13,6 +13,7 @@ from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.core import Structure
 
 from crystalgen.evaluation.framework import framework, protostructure
+from crystalgen.evaluation.matching import n_primitive_atoms
 from crystalgen.representation.conversion import to_structure
 from crystalgen.representation.crystal import SymmetricCrystal
 
@@ -95,7 +96,11 @@ def first_match(structure: Structure, known: Iterable[NamedCrystal]) -> str | No
     in CDVAE and later work; volumes are scaled.
     """
     matcher = StructureMatcher()
+    size = n_primitive_atoms(structure)
     for each in known:
+        # the matcher compares primitive cells; its own may be smaller than ours
+        if each.crystal.n_atoms % size:
+            continue
         if matcher.fit(structure, to_structure(each.crystal)):
             return each.identifier
     return None

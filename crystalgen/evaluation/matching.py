@@ -25,15 +25,22 @@ def first_equals(structures: Sequence[Structure]) -> list[int]:
     matcher = StructureMatcher()
     first = list(range(len(structures)))
     for indices in by_formula(structures).values():
-        kept: list[int] = []
-        for index in indices:
-            for earlier in kept:
+        # the matcher compares primitive cells, so those of unlike size never match
+        kept: dict[int, list[int]] = {}
+        for index in indices if len(indices) > 1 else ():
+            size = n_primitive_atoms(structures[index])
+            for earlier in kept.setdefault(size, []):
                 if matcher.fit(structures[index], structures[earlier]):
                     first[index] = earlier
                     break
             else:
-                kept.append(index)
+                kept[size].append(index)
     return first
+
+
+def n_primitive_atoms(structure: Structure) -> int:
+    """Atoms of the primitive cell that `StructureMatcher` compares."""
+    return len(structure.get_reduced_structure().get_primitive_structure())
 
 
 def is_known(structure: Structure, known: Iterable[Structure]) -> bool:

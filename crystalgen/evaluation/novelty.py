@@ -120,7 +120,8 @@ def novelty(
 
     Args:
         judged: All crystals of the set.
-        standings: Of each; None where it was not judged.
+        standings: Of each; None where it was not judged or could not be compared,
+            which counts as nothing new.
         repeats: The earlier crystal of the set that each repeats, if any.
         n_known: Size of what they were compared with.
     """

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from crystalgen.cli import crystal_work
 from crystalgen.cli.app import app
 from crystalgen.datasets.cache import CacheInfo, write_cache
+from crystalgen.datasets.pool import Lost
 from crystalgen.export.formats import Format
 from crystalgen.export.manifest import Counts, Manifest
 from crystalgen.export.record import CrystalRecord
@@ -179,6 +180,23 @@ def test_each_crystal_is_told_where_it_comes_from(in_process, tmp_path, crystals
         ("c", "new framework", None),
         (None, None, None),
     ]
+
+
+def test_a_comparison_that_does_not_end_makes_nothing_novel(
+    in_process, monkeypatch, table
+):
+    inline = crystal_work.survive_map
+
+    def losing(function, items, *, n_workers, timeout_s):
+        for answer in inline(function, items, n_workers=1, timeout_s=timeout_s):
+            lost = function is crystal_work._match
+            yield Lost(reason="took longer than 900 s") if lost else answer
+
+    monkeypatch.setattr(crystal_work, "survive_map", losing)
+    result = run(table, "--train", table)
+    assert "2 crystals could not be compared" in result.stderr
+    found = json.loads(run(table, "--train", table, "--json").stdout)
+    assert found["novelty"]["novel"]["count"] == 0
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ from crystalgen.evaluation.matching import (
     duplicates,
     first_equals,
     is_known,
+    n_primitive_atoms,
 )
 from crystalgen.representation.conversion import (
     to_conventional_structure,
@@ -36,3 +37,12 @@ def test_a_crystal_is_known_if_one_of_the_known_matches(crystals):
 def test_formulas_are_grouped_in_order(crystals):
     structures = [to_structure(crystals[index]) for index in (0, 1, 0)]
     assert by_formula(structures) == {"NaCl": [0, 2], "LiF": [1]}
+
+
+def test_primitive_atoms_are_those_of_any_cell(crystals):
+    for crystal in crystals:
+        sizes = {
+            n_primitive_atoms(to_structure(crystal)),
+            n_primitive_atoms(to_conventional_structure(crystal)),
+        }
+        assert sizes == {crystal.n_atoms}, crystal.formula
