@@ -134,7 +134,7 @@ def assess(
         verdict=judge(primitive),
         is_separated=is_separated(primitive),
         is_smact_valid=is_smact_valid(primitive.composition),
-        labels=_labels(primitive, crystal),
+        labels=_labels(checked, crystal),
         structure=primitive,
     )
 
