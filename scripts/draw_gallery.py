@@ -6,10 +6,12 @@ python scripts/draw_gallery.py crystals docs/gallery.png
 
 import argparse
 from pathlib import Path
+from typing import cast
 
 import matplotlib as mpl
 
 mpl.use("Agg")
+from ase import Atoms
 from ase.data import covalent_radii
 from ase.visualize.plot import plot_atoms
 from matplotlib import pyplot as plt
@@ -25,7 +27,7 @@ VIEW = "10x,-25y,-5z"
 
 def main() -> None:
     """Draw conventional cells in the order of the run."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
     parser.add_argument("picture", type=Path)
     arguments = parser.parse_args()
@@ -33,7 +35,8 @@ def main() -> None:
     for axis, record in zip(axes.flat, read_records(arguments.run), strict=False):
         crystal = record.crystal
         structure = to_conventional_structure(crystal)
-        atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
+        # pymatgen annotates its own stand-in for a missing ase
+        atoms = cast(Atoms, AseAtomsAdaptor.get_atoms(structure, msonable=False))
         radii = [0.55 * covalent_radii[number] for number in atoms.numbers]
         plot_atoms(atoms, axis, radii=radii, rotation=VIEW, show_unit_cell=2)
         group = space_group(crystal.space_group)

@@ -16,7 +16,7 @@ WEIGHTS = Path(__file__).parents[1] / "crystalgen" / "model" / "weights"
 
 def main() -> None:
     """Convert one checkpoint."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("name", help="what the weights are called, e.g. mp-20")
     arguments = parser.parse_args()
