@@ -1,5 +1,6 @@
 """The steps of `crystalgen evaluate`, one after the other, each with its progress."""
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -139,7 +140,11 @@ def _answers(
 def _repeats(judged: Sequence[Judged]) -> list[str | None]:
     """The earlier crystal that each repeats, if any."""
     known = [each for each in judged if isinstance(each, Assessment)]
-    first = iter(enumerate(first_equals([each.structure for each in known])))
+    with warnings.catch_warnings():
+        # of elements without an electronegativity: no news here
+        warnings.simplefilter("ignore")
+        equals = first_equals([each.structure for each in known])
+    first = iter(enumerate(equals))
     repeats: list[str | None] = []
     for each in judged:
         index, equal = next(first) if isinstance(each, Assessment) else (0, 0)

@@ -44,7 +44,11 @@ class ChargeEvidence(Enum):
 def charge_evidence(structure: Structure) -> ChargeEvidence:
     """Find the first reason for the charges of an ordered structure to balance."""
     composition = structure.composition
-    if metallicity_score(Composition(composition.formula)) > METALLICITY_LIMIT:
+    try:
+        metallicity = metallicity_score(Composition(composition.formula))
+    except KeyError:  # SMACT holds no data of an element, for example of oganesson
+        return ChargeEvidence.NONE
+    if metallicity > METALLICITY_LIMIT:
         return ChargeEvidence.METALLIC
     if not has_polar_bond(structure):
         return ChargeEvidence.NO_POLAR_BOND

@@ -45,6 +45,12 @@ def test_textbook_crystals_balance_for_the_right_reason(structure, evidence):
     assert charge_evidence(structure) is evidence
 
 
+@pytest.mark.filterwarnings("ignore:No Pauling electronegativity")
+def test_an_element_without_data_is_no_evidence():
+    oganesson = Structure(Lattice.cubic(5.0), ["Og"], [[0, 0, 0]])
+    assert charge_evidence(oganesson) is ChargeEvidence.NONE
+
+
 def test_verdict_is_that_of_any_cell_of_the_crystal():
     structure = rock_salt("Na", "Cl", 5.64)
     primitive = structure.get_primitive_structure()
