@@ -14,7 +14,6 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-import crystalgen
 from crystalgen.cli.crystal_files import open_crystals
 from crystalgen.cli.crystal_work import (
     Comparison,
@@ -31,6 +30,7 @@ from crystalgen.evaluation.matching import first_equals
 from crystalgen.evaluation.novelty import Standing, novelty, standing
 from crystalgen.evaluation.report import Report
 from crystalgen.evaluation.summary import Judged, Rejected, Share, summarize
+from crystalgen.export.manifest import versions
 
 ItemT = TypeVar("ItemT")
 AnswerT = TypeVar("AnswerT")
@@ -76,7 +76,7 @@ def evaluate_crystals(plan: Plan) -> Evaluation:
     )
     report = Report(
         source=plan.crystals,
-        crystalgen=crystalgen.__version__,
+        versions=versions(),
         summary=summarize(judged),
         unique=Share(count=n_unique, of=len(judged)),
     )

@@ -20,8 +20,8 @@ class Report:
     version: int = REPORT_VERSION
     source: str
     """What was judged."""
-    crystalgen: str
-    """Version of the package that judged."""
+    versions: dict[str, str]
+    """Of the packages that judged, by name; oxidation states are those of SMACT."""
     summary: Summary
     unique: Share
     """Crystals that repeat no earlier one of the set, by `StructureMatcher`."""

@@ -47,7 +47,7 @@ def test_a_share_of_nothing_is_unknown():
 def test_the_report_is_json(judged):
     report = Report(
         source="x",
-        crystalgen="0",
+        versions={"crystalgen": "0"},
         summary=summarize(judged),
         unique=Share(count=3, of=4),
     )
