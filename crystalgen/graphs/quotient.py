@@ -21,6 +21,7 @@ SHELL_GAP = 1e-4
 
 _MIN_SPACING = 1e-3  # Å between lattice planes; flatter cells hold no crystal
 _MIN_FLATNESS = 1e-10  # volume over that of a box: below, rounding errors take over
+_EQUAL_LENGTHS = 1e-12  # relative difference of squares that is rounding
 _CORNERS = np.array(list(product((0.0, 1.0), repeat=2)))
 
 
@@ -56,14 +57,15 @@ def reduced_basis(
     while True:
         basis = basis[np.argsort((basis**2).sum(axis=1), kind="stable")]
         basis[1] -= np.rint(basis[1] @ basis[0] / (basis[0] @ basis[0])) * basis[0]
-        if basis[1] @ basis[1] < basis[0] @ basis[0]:
+        # vectors of equal length would otherwise change places for ever
+        if basis[1] @ basis[1] < basis[0] @ basis[0] * (1 - _EQUAL_LENGTHS):
             continue
         plane = basis[:2]
         nearest = np.linalg.solve(plane @ plane.T, plane @ basis[2])
         corners = np.floor(nearest) + _CORNERS
         candidates = basis[2] - corners @ plane
         shortest = candidates[np.argmin((candidates**2).sum(axis=1))]
-        if shortest @ shortest >= basis[2] @ basis[2] * (1 - 1e-12):
+        if shortest @ shortest >= basis[2] @ basis[2] * (1 - _EQUAL_LENGTHS):
             return basis
         basis[2] = shortest
 

@@ -182,6 +182,18 @@ def test_a_reduced_basis_spans_the_same_lattice_and_is_shortest(structure, chang
     np.testing.assert_allclose(np.linalg.norm(basis, axis=1), minimal, rtol=1e-5)
 
 
+@pytest.mark.parametrize("angle", [60.0, 90.0, 109.47122063449069, 120.0])
+def test_vectors_of_equal_length_do_not_change_places_for_ever(angle):
+    # rounding decides which is shorter: 3 % of such cells once never ended
+    for edge, height in np.random.default_rng(0).uniform(2.0, 12.0, size=(200, 2)):
+        hexagonal = Lattice.from_parameters(edge, edge, height, 90, 90, angle)
+        equal = Lattice.from_parameters(edge, edge, edge, *[min(angle, 110.0)] * 3)
+        for lattice in (hexagonal, equal):
+            lengths = np.linalg.norm(reduced_basis(lattice.matrix), axis=1)
+            minimal = np.sort(lattice.get_niggli_reduced_lattice().abc)
+            np.testing.assert_allclose(lengths, minimal, rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("cell", "message"),
     [
