@@ -57,8 +57,8 @@ def model(monkeypatch, crystals):
                 is_neutral=index % 2 == 0,
             )
 
-    def sample(request, *, seed, workers):
-        calls.append((request, seed, workers))
+    def sample(request, *, seed, workers, batch_size):
+        calls.append((request, seed, workers, batch_size))
         run = Run(request=request, seed=seed)
         run.source = candidates(run)
         return run
@@ -128,11 +128,12 @@ def test_options_reach_request_and_model(model, run_in):
         *("--n", "2", "--space-group", "225, 216", "--max-atoms", "9"),
         *("--temperature", "0.7", "--seed", "3", "--checkpoint", "my.safetensors"),
         *("--device", "cuda:1", "--workers", "2", "--format", "poscar,json"),
+        *("--batch-size", "300"),
     )
     assert result.exit_code == 0, result.output
-    (checkpoint, device), (request, seed, workers) = model.calls
+    (checkpoint, device), (request, seed, workers, batch_size) = model.calls
     assert (str(checkpoint), device) == ("my.safetensors", "cuda:1")
-    assert (seed, workers) == (3, 2)
+    assert (seed, workers, batch_size) == (3, 2, 300)
     assert (request.space_groups, request.max_atoms) == ((225, 216), 9)
     assert request.temperature == 0.7
     assert {path.name for path in Path("crystals").iterdir()} == {
