@@ -42,7 +42,7 @@ def batch_plan(
 
     >>> sizes = np.array([1, 4, 1, 2])
     >>> [b.tolist() for b in batch_plan(sizes, orbits_per_batch=4, epoch=0, seed=1)]
-    [[3], [1], [2, 0]]
+    [[1], [0, 2], [3]]
     """
     n_crystals = len(n_orbits)
     if n_crystals < max(world_size, 1):
