@@ -13,6 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import torch
 from rich.progress import track
 
 from crystalgen.errors import GeometryError
@@ -31,6 +32,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--checkpoint", type=Path)
     arguments = parser.parse_args()
+    torch.set_num_threads(1)  # small matrices: a second thread gains nothing
     weights = Generator.load(arguments.checkpoint).weights
     source = TemplateSource(weights=weights, request=Request(n=arguments.n))
     faults: Counter[str] = Counter()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from jaxtyping import Int
 
 from crystalgen.errors import RepresentationError
 from crystalgen.generation.candidate import Codes
@@ -68,45 +69,67 @@ def encode(weights: Weights, crystals: Sequence[SymmetricCrystal]) -> list[Codes
 
 @torch.inference_mode()
 def decode(
-    weights: Weights, template: SymmetricCrystal, codes: Codes
-) -> SymmetricCrystal:
-    """Crystal with the group, positions and roles of ``template`` and given codes.
+    weights: Weights, templates: Sequence[SymmetricCrystal], codes: Sequence[Codes]
+) -> list[SymmetricCrystal]:
+    """Crystals with the groups, positions and roles of others, and given codes.
 
-    Nothing else of ``template`` is read: species, cell and coordinates come from the
-    codes.
+    Nothing else of ``templates`` is read: species, cells and coordinates come from
+    the codes. Crystals decoded together differ from those decoded one by one in the
+    last bits at most.
     """
+    if not templates:
+        return []
     from crystalgen.generation.templates import to_templates
 
-    networks = weights.networks
-    prototype = Prototype(
-        space_group=template.space_group,
-        wyckoff=template.wyckoff,
-        roles=roles_of(template.species),
+    networks, index = weights.networks, weights.vocabulary.index
+    prototypes = tuple(
+        Prototype(
+            space_group=each.space_group,
+            wyckoff=each.wyckoff,
+            roles=roles_of(each.species),
+        )
+        for each in templates
     )
-    known = weights.vocabulary.index.get(prototype, -1) + 1
-    if known > networks.statistics.n_embedded:
-        known = 0
-    templates = to_templates((prototype,), np.array([known])).to(weights.device)
-    roles = torch.tensor([codes.roles], device=weights.device)
+    known = np.array([index.get(prototype, -1) + 1 for prototype in prototypes])
+    known[known > networks.statistics.n_embedded] = 0
+    batch = to_templates(prototypes, known).to(weights.device)
     logits = networks.species_decoder(
-        templates, networks.species_codes.embed_indices(roles)
+        batch,
+        networks.species_codes.embed_indices(
+            _padded([each.roles for each in codes]).to(weights.device)
+        ),
     )
-    species = logits.argmax(dim=-1)
+    species = logits.argmax(dim=-1) * batch.role_present(logits.shape[1])
     coords, parameters = decode_geometry(
         networks,
-        templates,
+        batch,
         species,
-        torch.tensor([codes.orbits], device=weights.device),
-        torch.tensor([codes.crystal], device=weights.device),
+        _padded([each.orbits for each in codes]).to(weights.device),
+        torch.tensor([each.crystal for each in codes], device=weights.device),
     )
-    system = space_group(prototype.space_group).crystal_system
-    return SymmetricCrystal(
-        space_group=prototype.space_group,
-        wyckoff=prototype.wyckoff,
-        species=tuple(int(species[0, role]) for role in prototype.roles),
-        free_coords=coords[0],
-        lattice_parameters=constrain(parameters[0], system),
-    )
+    return [
+        SymmetricCrystal(
+            space_group=prototype.space_group,
+            wyckoff=prototype.wyckoff,
+            species=tuple(int(species[row, role]) for role in prototype.roles),
+            free_coords=coords[row, : len(prototype.wyckoff)],
+            lattice_parameters=constrain(
+                parameters[row], space_group(prototype.space_group).crystal_system
+            ),
+        )
+        for row, prototype in enumerate(prototypes)
+    ]
+
+
+def _padded(
+    codes: Sequence[tuple[tuple[int, ...], ...]],
+) -> Int[torch.Tensor, "crystals tokens codes"]:
+    """Codes of all crystals in one tensor, with zeros after the last token of each."""
+    n_tokens = max(len(tokens) for tokens in codes)
+    padded = torch.zeros(len(codes), n_tokens, len(codes[0][0]), dtype=torch.long)
+    for row, tokens in enumerate(codes):
+        padded[row, : len(tokens)] = torch.tensor(tokens)
+    return padded
 
 
 def _graphs(crystals: Sequence[SymmetricCrystal]) -> GraphTable:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from pymatgen.core import Structure
@@ -85,7 +86,7 @@ class Generator:
             RepresentationError: A crystal is disordered or too large for the networks.
         """
         for _, codes in self._encoded(structures):
-            yield codes
+            yield from codes
 
     def reconstruct(self, structures: Iterable[Structure]) -> Iterator[Structure]:
         """Crystals decoded from the codes of given ones, in the same order.
@@ -96,23 +97,20 @@ class Generator:
         from crystalgen.generation.encoding import decode
         from crystalgen.representation.conversion import to_structure
 
-        for crystal, codes in self._encoded(structures):
-            yield to_structure(decode(self.weights, crystal, codes))
+        for crystals, codes in self._encoded(structures):
+            for crystal in decode(self.weights, crystals, codes):
+                yield to_structure(crystal)
 
     def _encoded(
         self, structures: Iterable[Structure]
-    ) -> Iterator[tuple[SymmetricCrystal, Codes]]:
+    ) -> Iterator[tuple[list[SymmetricCrystal], list[Codes]]]:
+        """Crystals and their codes, some at a time."""
         # torch-geometric takes seconds to import and is needed here only
         from crystalgen.generation.encoding import encode
 
-        batch: list[SymmetricCrystal] = []
-        for structure in structures:
-            batch.append(from_structure(structure))
-            if len(batch) == _BATCH:
-                yield from zip(batch, encode(self.weights, batch), strict=True)
-                batch = []
-        if batch:
-            yield from zip(batch, encode(self.weights, batch), strict=True)
+        crystals = map(from_structure, structures)
+        while batch := list(islice(crystals, _BATCH)):
+            yield batch, encode(self.weights, batch)
 
 
 _BATCH = 64

@@ -35,8 +35,9 @@ def test_a_crystal_alone_has_the_codes_it_has_among_others(codes, crystals, weig
 
 
 def test_a_decoded_crystal_has_the_template_and_any_species(codes, crystals, weights):
-    for each, crystal in zip(codes, crystals, strict=True):
-        decoded = decode(weights, crystal, each)
+    for decoded, crystal in zip(
+        decode(weights, crystals, codes), crystals, strict=True
+    ):
         assert decoded.space_group == crystal.space_group
         assert decoded.wyckoff == crystal.wyckoff
         unused = crystal.free_coords == 0
@@ -55,17 +56,28 @@ def test_nothing_but_the_template_is_read_in_decoding(codes, crystals, weights):
         free_coords=np.array([[0.0, 0.0, 0.0], [0.2, 0.0, 0.0]]),
         lattice_parameters=np.array([4.0, 4.0, 4.0, 90.0, 90.0, 90.0]),
     )
-    one, two = (decode(weights, each, codes[8]) for each in (rutile, other))
+    one, two = decode(weights, [rutile, other], [codes[8], codes[8]])
     assert one.species == two.species
     assert one.free_coords.tobytes() == two.free_coords.tobytes()
     assert one.lattice_parameters.tobytes() == two.lattice_parameters.tobytes()
 
 
 def test_other_codes_decode_to_another_crystal(codes, crystals, weights):
-    one = decode(weights, crystals[8], codes[8])
     shifted = tuple((code + 1) % 6 for code in codes[8].crystal)
-    two = decode(weights, crystals[8], replace(codes[8], crystal=shifted))
+    other = replace(codes[8], crystal=shifted)
+    one, two = decode(weights, [crystals[8]] * 2, [codes[8], other])
     assert one.lattice_parameters.tobytes() != two.lattice_parameters.tobytes()
+
+
+def test_a_crystal_is_decoded_alone_as_among_others(codes, crystals, weights):
+    together = decode(weights, crystals, codes)
+    for among, crystal, each in zip(together, crystals, codes, strict=True):
+        (alone,) = decode(weights, [crystal], [each])
+        assert alone.species == among.species
+        np.testing.assert_allclose(alone.free_coords, among.free_coords, atol=1e-5)
+        np.testing.assert_allclose(
+            alone.lattice_parameters, among.lattice_parameters, rtol=1e-5
+        )
 
 
 def test_a_crystal_with_too_many_orbits_is_refused_by_name(weights):
