@@ -16,6 +16,7 @@ from crystalgen.datasets.parsing import parse
 from crystalgen.datasets.pool import Lost, survive_map
 from crystalgen.errors import CrystalgenError, DatasetError
 from crystalgen.evaluation.assessment import Assessment, assess, describe
+from crystalgen.evaluation.coverage import Fingerprint, fingerprint
 from crystalgen.evaluation.distribution import Traits
 from crystalgen.evaluation.known import NamedCrystal, first_match
 from crystalgen.evaluation.summary import Judged, Rejected
@@ -62,6 +63,13 @@ def describe_all(
     yield from _map(_describe, items, n_workers)
 
 
+def fingerprint_all(
+    items: Sequence[Item], *, n_workers: int
+) -> Iterator[Fingerprint | Rejected | None]:
+    """Find what coverage is judged by, in order, as asked for."""
+    yield from _map(_fingerprint, items, n_workers)
+
+
 def convert_all(
     items: Sequence[Item], *, n_workers: int
 ) -> Iterator[NamedCrystal | Rejected]:
@@ -105,6 +113,10 @@ def _describe(item: Item) -> Traits | Rejected:
     return _or_reason(item, _traits)
 
 
+def _fingerprint(item: Item) -> Fingerprint | Rejected | None:
+    return _or_reason(item, _features)
+
+
 def _convert(item: Item) -> NamedCrystal | Rejected:
     return _or_reason(item, _named_crystal)
 
@@ -138,6 +150,11 @@ def _assess(item: Item) -> Assessment:
 def _traits(item: Item) -> Traits:
     structure, _ = _structures(item)
     return describe(structure, crystal=item.crystal)
+
+
+def _features(item: Item) -> Fingerprint | None:
+    structure, _ = _structures(item)
+    return fingerprint(structure.get_primitive_structure())
 
 
 def _named_crystal(item: Item) -> NamedCrystal:

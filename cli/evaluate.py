@@ -1,5 +1,6 @@
 """`crystalgen evaluate`: judge crystals, ours or another generator's."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,14 @@ from crystalgen.errors import ExportError
 if TYPE_CHECKING:
     from crystalgen.cli.evaluation_steps import Evaluation
     from crystalgen.evaluation.report import Report
+
+
+class DataSet(StrEnum):
+    """Data sets that CDVAE has cut-offs for."""
+
+    MP_20 = "mp-20"
+    PEROV_5 = "perov-5"
+    CARBON_24 = "carbon-24"
 
 
 @user_errors
@@ -45,6 +54,13 @@ def evaluate(
             " new; a cache of `crystalgen data build` saves minutes."
         ),
     ] = None,
+    coverage: Annotated[
+        DataSet | None,
+        typer.Option(
+            help="Also compare fingerprints with the reference, COV-R and COV-P with"
+            " CDVAE's cut-offs for this data set; slow, needs the extra evaluate."
+        ),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; one for each core if unset.")
     ] = None,
@@ -62,16 +78,24 @@ def evaluate(
     crystalgen evaluate crystals/
 
     crystalgen evaluate others.csv.gz --reference test.csv.gz --out report.json
+
+    crystalgen evaluate crystals/ --reference test.csv.gz --coverage mp-20
     """
+    if coverage and reference is None:
+        raise typer.BadParameter(
+            "needs --reference, the crystals to cover", param_hint="'--coverage'"
+        )
     check_place(out, crystals)
     # imported here because pymatgen costs a second that --help must not pay
     from crystalgen.cli.evaluation_steps import Plan, evaluate_crystals
     from crystalgen.datasets.pool import available_cores
+    from crystalgen.evaluation.coverage import CUTOFFS
 
     plan = Plan(
         crystals=crystals,
         reference=reference,
         train=train,
+        cutoffs=CUTOFFS[coverage.value] if coverage else None,
         n_workers=workers or available_cores(),
         console=Console(stderr=True, quiet=as_json),
     )

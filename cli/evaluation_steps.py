@@ -14,16 +14,18 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from crystalgen.cli.crystal_files import open_crystals
+from crystalgen.cli.crystal_files import Item, open_crystals
 from crystalgen.cli.crystal_work import (
     Comparison,
     convert_all,
     describe_all,
+    fingerprint_all,
     judge_all,
     match_all,
 )
 from crystalgen.errors import DatasetError
 from crystalgen.evaluation.assessment import Assessment
+from crystalgen.evaluation.coverage import Coverage, Cutoffs, coverage, featurizers
 from crystalgen.evaluation.distribution import Distances, Traits, distances
 from crystalgen.evaluation.known import KnownCrystals, know
 from crystalgen.evaluation.matching import first_equals
@@ -43,6 +45,8 @@ class Plan:
     crystals: str
     reference: str | None
     train: str | None
+    cutoffs: Cutoffs | None
+    """Up to which distance crystals are similar; None to leave coverage out."""
     n_workers: int
     console: Console
     """Where progress is shown; nowhere if it is quiet or no terminal."""
@@ -64,6 +68,8 @@ def evaluate_crystals(plan: Plan) -> Evaluation:
     Raises:
         CrystalgenError: A source is not there or cannot be read.
     """
+    if plan.cutoffs is not None:
+        featurizers()  # before anything that takes time
     items = open_crystals(plan.crystals).items
     reference = None if plan.reference is None else open_crystals(plan.reference).items
     train = None if plan.train is None else open_crystals(plan.train).items
@@ -84,7 +90,10 @@ def evaluate_crystals(plan: Plan) -> Evaluation:
     if reference is not None:
         described = _answers(describe_all, reference, "reference", plan)
         report = replace(
-            report, reference=plan.reference, distances=_distances(judged, described)
+            report,
+            reference=plan.reference,
+            distances=_distances(judged, described),
+            coverage=_coverage(items, reference, plan),
         )
     if train is not None:
         known = know(_answers(convert_all, train, "train", plan))
@@ -157,6 +166,20 @@ def _distances(
 ) -> Distances | None:
     known = [each.traits for each in judged if isinstance(each, Assessment)]
     return distances(known, reference) if known else None
+
+
+def _coverage(
+    sample: Sequence[Item], reference: Sequence[Item], plan: Plan
+) -> Coverage | None:
+    """How well the sample covers the reference; None if that was not asked for."""
+    if plan.cutoffs is None:
+        return None
+    prints = []
+    for items, name in ((sample, "fingerprints"), (reference, "of the reference")):
+        found = fingerprint_all(items, n_workers=plan.n_workers)
+        shown = watched(found, name, len(items), plan.console)
+        prints.append([None if isinstance(each, Rejected) else each for each in shown])
+    return coverage(*prints, plan.cutoffs)
 
 
 def _standings(

@@ -69,6 +69,9 @@ def _distances_table(report: Report) -> Table:
         table.add_row("W(number of elements)", f"{found.n_elements:.4f}")
         table.add_row("JSD(space groups), bits", f"{found.space_group_bits:.4f}")
         table.add_row("crystals compared", f"{found.n_sample} with {found.n_reference}")
+    if report.coverage is not None:
+        table.add_row("COV-R, %", f"{100 * report.coverage.recall:.2f}")
+        table.add_row("COV-P, %", f"{100 * report.coverage.precision:.2f}")
     return table
 
 

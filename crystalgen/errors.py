@@ -9,6 +9,7 @@ CrystalgenError
 ├── DatasetError         a source of crystals that cannot be read
 ├── CheckpointError      a file that is not one of our checkpoints, or a damaged one
 ├── ExportError          a folder that cannot be written, a file that does not read back
+├── EvaluationError      a figure that cannot be had, for example without an extra
 └── TrainingError        training cannot go on, for example after a loss of NaN
 """
 
@@ -53,6 +54,10 @@ class CheckpointError(CrystalgenError):
 
 class ExportError(CrystalgenError):
     """A folder that cannot be written, or a file that does not read back."""
+
+
+class EvaluationError(CrystalgenError):
+    """A figure that cannot be had, for example because a library is not installed."""
 
 
 class TrainingError(CrystalgenError):

@@ -5,6 +5,7 @@ import math
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 
+from crystalgen.evaluation.coverage import Coverage
 from crystalgen.evaluation.distribution import Distances
 from crystalgen.evaluation.novelty import Novelty
 from crystalgen.evaluation.summary import Share, Summary
@@ -28,6 +29,8 @@ class Report:
     reference: str | None = None
     """What the distributions were compared with."""
     distances: Distances | None = None
+    coverage: Coverage | None = None
+    """None if it was not asked for."""
     train: str | None = None
     """What novelty refers to."""
     novelty: Novelty | None = None

@@ -148,6 +148,24 @@ def test_distributions_are_compared_with_those_of_a_reference(
     assert 0 < other["distances"]["space_group_bits"] < 1
 
 
+def test_coverage_is_added_when_asked_for(in_process, table):
+    result = run(table, "--reference", table, "--coverage", "mp-20", "--json")
+    found = json.loads(result.stdout)["coverage"]
+    assert found == {
+        "cutoffs": [0.4, 10.0],
+        "n_sample": 3,
+        "n_reference": 2,
+        "recall": 1.0,
+        "precision": pytest.approx(2 / 3),
+    }
+
+
+def test_coverage_needs_something_to_cover(table):
+    result = run(table, "--coverage", "mp-20")
+    assert result.exit_code == 2
+    assert "needs --reference" in " ".join(result.stderr.replace("│", " ").split())
+
+
 def test_each_crystal_is_told_where_it_comes_from(in_process, tmp_path, crystals):
     def write(name, rows):
         path = tmp_path / name
