@@ -25,7 +25,13 @@ from crystalgen.cli.crystal_work import (
 )
 from crystalgen.errors import DatasetError
 from crystalgen.evaluation.assessment import Assessment
-from crystalgen.evaluation.coverage import Coverage, Cutoffs, coverage, featurizers
+from crystalgen.evaluation.coverage import (
+    Coverage,
+    Cutoffs,
+    Fingerprint,
+    coverage,
+    featurizers,
+)
 from crystalgen.evaluation.distribution import Distances, Traits, distances
 from crystalgen.evaluation.known import KnownCrystals, know
 from crystalgen.evaluation.matching import first_equals
@@ -174,12 +180,17 @@ def _coverage(
     """How well the sample covers the reference; None if that was not asked for."""
     if plan.cutoffs is None:
         return None
-    prints = []
-    for items, name in ((sample, "fingerprints"), (reference, "of the reference")):
-        found = fingerprint_all(items, n_workers=plan.n_workers)
-        shown = watched(found, name, len(items), plan.console)
-        prints.append([None if isinstance(each, Rejected) else each for each in shown])
-    return coverage(*prints, plan.cutoffs)
+    ours = _fingerprints(sample, "fingerprints", plan)
+    theirs = _fingerprints(reference, "of the reference", plan)
+    return coverage(ours, theirs, plan.cutoffs)
+
+
+def _fingerprints(
+    items: Sequence[Item], name: str, plan: Plan
+) -> list[Fingerprint | None]:
+    found = fingerprint_all(items, n_workers=plan.n_workers)
+    shown = watched(found, name, len(items), plan.console)
+    return [None if isinstance(each, Rejected) else each for each in shown]
 
 
 def _standings(
