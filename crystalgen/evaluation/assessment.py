@@ -12,7 +12,6 @@ from pymatgen.core import DummySpecies, Structure
 from crystalgen.errors import GeometryError, RepresentationError, SymmetryError
 from crystalgen.evaluation.composition import is_smact_valid
 from crystalgen.evaluation.distribution import Traits
-from crystalgen.evaluation.framework import framework, protostructure
 from crystalgen.evaluation.groups import (
     SYMPRECS,
     GroupMatch,
@@ -22,6 +21,7 @@ from crystalgen.evaluation.groups import (
 from crystalgen.evaluation.validity import Verdict, judge
 from crystalgen.representation.conversion import from_structure
 from crystalgen.representation.crystal import SymmetricCrystal
+from crystalgen.representation.framework import framework, protostructure
 from crystalgen.symmetry.gate import check_geometry
 
 SHORTEST_DISTANCE = 0.5

@@ -12,10 +12,10 @@ from math import gcd
 from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.core import Structure
 
-from crystalgen.evaluation.framework import framework, protostructure
 from crystalgen.evaluation.matching import n_primitive_atoms
 from crystalgen.representation.conversion import to_structure
 from crystalgen.representation.crystal import SymmetricCrystal
+from crystalgen.representation.framework import framework, protostructure
 
 Formula = tuple[tuple[int, int], ...]
 """Atomic numbers with reduced counts, ascending."""

@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from crystalgen.evaluation.framework import framework, protostructure
 from crystalgen.representation.canonical import canonicalize
+from crystalgen.representation.framework import framework, protostructure
 
 
 def test_substitutions_share_a_framework_and_not_a_protostructure(crystals):
