@@ -41,7 +41,12 @@ def main() -> None:
         draws = np.arange(first, min(first + DRAWS_PER_BLOCK, arguments.n))
         templates = source.draw(arguments.seed, draws)
         for outcome in draw_block(
-            weights, templates, seed=arguments.seed, temperature=1.0, attempts=1
+            weights,
+            templates,
+            seed=arguments.seed,
+            temperature=1.0,
+            attempts=1,
+            allow_known=True,
         ):
             faults[outcome.fault or "none"] += 1
             candidate = outcome.candidate

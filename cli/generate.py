@@ -86,6 +86,14 @@ def generate(
     temperature: Annotated[
         float, typer.Option(help="Below 1 more typical, above 1 more unusual.")
     ] = 1.0,
+    allow_known: Annotated[
+        bool,
+        typer.Option(
+            "--allow-known",
+            help="Also crystals whose elements on whose positions are in the training"
+            " data; else only new ones.",
+        ),
+    ] = False,
     formats: Annotated[
         str, typer.Option("--format", help="cif, poscar, extxyz, json, or several.")
     ] = "cif",
@@ -135,7 +143,11 @@ def generate(
     from crystalgen.generation.request import Request
 
     request = Request(
-        n=n, space_groups=space_groups, max_atoms=max_atoms, temperature=temperature
+        n=n,
+        space_groups=space_groups,
+        max_atoms=max_atoms,
+        temperature=temperature,
+        allow_known=allow_known,
     )
     with reserved_folder(out, overwrite=overwrite):
         import torch

@@ -31,6 +31,8 @@ from crystalgen.representation.crystal import (
     SymmetricCrystal,
     primitive_multiplicities,
 )
+from crystalgen.representation.framework import protostructure_of
+from crystalgen.representation.prototype import Prototype
 from crystalgen.symmetry.detection import space_group_number
 from crystalgen.symmetry.gate import check_geometry
 from crystalgen.symmetry.lattice import constrain
@@ -52,6 +54,7 @@ class _Row:
     role_codes: tuple[tuple[int, ...], ...] = ()
     log_prob: float = 0.0
     is_neutral: bool = False
+    is_known: bool = False
     geometries: int = 0
     candidate: Candidate | None = None
     fault: str = ""
@@ -81,6 +84,7 @@ def draw_block(
     seed: int,
     temperature: float,
     attempts: int,
+    allow_known: bool,
 ) -> list[Outcome]:
     """Draw crystals for given templates.
 
@@ -91,6 +95,8 @@ def draw_block(
         temperature: Of the discrete draws.
         attempts: Times that species or geometry may be drawn. With 1, the first draw
             of the model is taken as it is, and its faults are only reported.
+        allow_known: Take crystals with the group, positions and elements of a
+            training crystal for as good as others.
 
     Returns:
         One outcome for each template.
@@ -102,7 +108,10 @@ def draw_block(
         if len(waiting):
             drawn = _species(weights, templates, waiting, seed, attempt, temperature)
             for place, index in enumerate(waiting.tolist()):
-                _keep_species(templates, index, rows[index], drawn, place, is_last)
+                row, prototype = rows[index], templates.prototypes[index]
+                roles = tuple(drawn.species[place, : max(prototype.roles) + 1].tolist())
+                row.is_known = not allow_known and is_known(prototype, roles, weights)
+                _keep_species(templates, index, row, drawn, place, is_last)
         ready = np.flatnonzero(
             [
                 row.roles is not None and (row.candidate is None or bool(row.fault))
@@ -161,7 +170,7 @@ def _keep_species(
     place: int,
     is_last: bool,
 ) -> None:
-    """Accept the species of a row if their charges balance or time is up."""
+    """Accept the species of a row if they are new and neutral, or time is up."""
     prototype = templates.prototypes[index]
     n_roles = max(prototype.roles) + 1
     roles = tuple(drawn.species[place, :n_roles].tolist())
@@ -170,8 +179,8 @@ def _keep_species(
     for letter, role in zip(prototype.wyckoff, prototype.roles, strict=True):
         counts[role] += sizes[letter]
     neutral = is_neutral(roles, tuple(counts))
-    if not neutral and not is_last:
-        row.redrawn["charge"] += 1
+    if not is_last and (row.is_known or not neutral):
+        row.redrawn["charge" if not neutral else "known"] += 1
         return
     row.roles, row.is_neutral, row.geometries = roles, neutral, 0
     row.role_codes = tuple(map(tuple, drawn.codes[place, :n_roles].tolist()))
@@ -233,7 +242,7 @@ def _keep_geometry(
             space_group(prototype.space_group).crystal_system,
         ),
     )
-    row.fault = fault_of(crystal, weights)
+    row.fault = "known" if row.is_known else fault_of(crystal, weights)
     row.candidate = Candidate(
         index=int(templates.draws[index]),
         crystal=crystal,
@@ -250,6 +259,13 @@ def _keep_geometry(
         row.redrawn[row.fault] += 1
         if row.geometries >= GEOMETRIES_PER_SPECIES:
             row.roles = None
+
+
+def is_known(prototype: Prototype, roles: tuple[int, ...], weights: Weights) -> bool:
+    """Whether a training crystal has these elements on these positions."""
+    species = tuple(roles[role] for role in prototype.roles)
+    label = protostructure_of(prototype.space_group, prototype.wyckoff, species)
+    return label in weights.known
 
 
 def fault_of(crystal: SymmetricCrystal, weights: Weights) -> str:

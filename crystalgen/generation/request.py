@@ -21,6 +21,8 @@ class Request:
     """Most atoms in the primitive cell; None for the most the model was trained on."""
     temperature: float = 1.0
     """Of every discrete draw: 1 samples the model as it is, less is more typical."""
+    allow_known: bool = False
+    """Also crystals with the group, positions and elements of a training crystal."""
 
     def __post_init__(self) -> None:
         if self.n < 1:

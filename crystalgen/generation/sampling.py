@@ -138,6 +138,7 @@ def run_blocks(
             seed=seed,
             temperature=source.request.temperature,
             attempts=ATTEMPTS,
+            allow_known=source.request.allow_known,
         )
     return outcomes
 

@@ -17,6 +17,7 @@ from crystalgen.model.autoencoder import CrystalAutoencoder, GenerativeNetworks
 from crystalgen.model.checkpoint import Checkpoint, load_checkpoint
 from crystalgen.model.config import ModelConfig
 from crystalgen.model.statistics import Statistics
+from crystalgen.representation.membership import SeenLabels
 from crystalgen.representation.prototype import PrototypeVocabulary
 
 DEFAULT_WEIGHTS = "mp-20.safetensors"
@@ -51,6 +52,11 @@ class Weights:
     def vocabulary(self) -> PrototypeVocabulary:
         """Known prototypes."""
         return self.networks.statistics.vocabulary
+
+    @cached_property
+    def known(self) -> SeenLabels:
+        """Protostructures of the training data, to be asked for."""
+        return self.networks.statistics.known
 
     @cached_property
     def distance_limits(self) -> Float[np.ndarray, "species species"]:

@@ -1,17 +1,20 @@
 """What a model counts in its training data, beside what it learns by gradients.
 
 Counts of anonymised prototypes and their usual geometry, how often each element occurs,
-and how close two elements come. They travel inside the checkpoint and hold no crystal.
+how close two elements come, and bits that tell whether a crystal is a known one. They
+travel inside the checkpoint and hold no crystal.
 """
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from crystalgen.graphs.table import GraphTable
 from crystalgen.model.centres import CentreArrays, Centres, fit_centres
 from crystalgen.model.embedding import N_SPECIES
+from crystalgen.representation.framework import protostructure
+from crystalgen.representation.membership import SeenLabels, remember
 from crystalgen.representation.prototype import PrototypeVocabulary, count_prototypes
 from crystalgen.representation.table import CrystalTable
 
@@ -31,6 +34,7 @@ class Statistics(nn.Module):
         shortest: Smallest sensible distance (Å) between two elements, 0 if unknown.
         species_count: Crystals of the training data that hold each element.
         centres: Usual geometry of the prototypes with an embedding.
+        known: Protostructures of the training data.
     """
 
     prototype_space_group: Int[Tensor, " prototypes"]
@@ -40,6 +44,7 @@ class Statistics(nn.Module):
     prototype_count: Int[Tensor, " prototypes"]
     shortest: Float[Tensor, "species species"]
     species_count: Int[Tensor, " species"]
+    known_labels: UInt8[Tensor, " bytes"]
 
     def __init__(
         self,
@@ -47,12 +52,14 @@ class Statistics(nn.Module):
         shortest: Float[np.ndarray, "species species"],
         species_count: Int[np.ndarray, " species"],
         centres: CentreArrays,
+        known: SeenLabels,
     ) -> None:
         super().__init__()
         for name, array in vocabulary.arrays().items():
             self.register_buffer(f"prototype_{name}", torch.from_numpy(array.copy()))
         self.register_buffer("shortest", torch.from_numpy(shortest.copy()))
         self.register_buffer("species_count", torch.from_numpy(species_count.copy()))
+        self.register_buffer("known_labels", torch.from_numpy(known.table.copy()))
         self.centres = Centres(centres, vocabulary.offsets)
 
     @classmethod
@@ -71,6 +78,7 @@ class Statistics(nn.Module):
             CentreArrays(
                 *(tensors[f"centres.{name}"].numpy() for name in CentreArrays._fields)
             ),
+            SeenLabels(table=tensors["known_labels"].numpy()),
         )
 
     @property
@@ -83,6 +91,11 @@ class Statistics(nn.Module):
             role=self.prototype_role.cpu().numpy(),
             count=self.prototype_count.cpu().numpy(),
         )
+
+    @property
+    def known(self) -> SeenLabels:
+        """Protostructures of the training data, to be asked for."""
+        return SeenLabels(table=self.known_labels.cpu().numpy())
 
     @property
     def n_embedded(self) -> int:
@@ -102,7 +115,14 @@ def count_statistics(crystals: CrystalTable, graphs: GraphTable) -> Statistics:
         shortest_distances(crystals, graphs),
         present.sum(axis=0).astype(np.int32),
         fit_centres(crystals, vocabulary, n_embedded),
+        remember_crystals(crystals),
     )
+
+
+def remember_crystals(crystals: CrystalTable) -> SeenLabels:
+    """The protostructures of a table: group, positions and elements of each crystal."""
+    rows = range(len(crystals))
+    return remember({protostructure(crystals.crystal(row)) for row in rows})
 
 
 def shortest_distances(

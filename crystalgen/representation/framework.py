@@ -27,7 +27,10 @@ def framework(crystal: SymmetricCrystal) -> str:
     Args:
         crystal: In its canonical description.
     """
-    return _spelled(crystal.space_group, _smallest(crystal, is_anonymous=True))
+    smallest = _smallest(
+        crystal.space_group, crystal.wyckoff, crystal.species, is_anonymous=True
+    )
+    return _spelled(crystal.space_group, smallest)
 
 
 def protostructure(crystal: SymmetricCrystal) -> str:
@@ -36,14 +39,34 @@ def protostructure(crystal: SymmetricCrystal) -> str:
     Args:
         crystal: In its canonical description.
     """
-    return _spelled(crystal.space_group, _smallest(crystal, is_anonymous=False))
+    return protostructure_of(crystal.space_group, crystal.wyckoff, crystal.species)
 
 
-def _smallest(crystal: SymmetricCrystal, *, is_anonymous: bool) -> Roles:
-    wyckoff, species = np.array(crystal.wyckoff), np.array(crystal.species)
-    elements = sorted(set(crystal.species))
+def protostructure_of(
+    space_group: int, wyckoff: tuple[int, ...], species: tuple[int, ...]
+) -> str:
+    """The protostructure of a crystal whose geometry is not known yet.
+
+    Args:
+        space_group: Number of the group.
+        wyckoff: Index of the position of each orbit, 0 for a.
+        species: Atomic number on each orbit.
+    """
+    smallest = _smallest(space_group, wyckoff, species, is_anonymous=False)
+    return _spelled(space_group, smallest)
+
+
+def _smallest(
+    space_group: int,
+    letters_of_orbits: tuple[int, ...],
+    species_of_orbits: tuple[int, ...],
+    *,
+    is_anonymous: bool,
+) -> Roles:
+    wyckoff, species = np.array(letters_of_orbits), np.array(species_of_orbits)
+    elements = sorted(set(species_of_orbits))
     candidates = {tuple(range(len(LETTERS)))}
-    candidates |= {tuple(row) for row in coset_letters(crystal.space_group).tolist()}
+    candidates |= {tuple(row) for row in coset_letters(space_group).tolist()}
     spellings = []
     for letters in candidates:
         renamed = np.array(letters)[wyckoff]

@@ -3,11 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from crystalgen.generation.drawing import draw_block, fault_of
+from crystalgen.generation.drawing import draw_block, fault_of, is_known
 from crystalgen.generation.neutrality import is_neutral
 from crystalgen.generation.request import Request
 from crystalgen.generation.templates import TemplateSource
 from crystalgen.representation.crystal import SymmetricCrystal
+from crystalgen.representation.framework import protostructure
 from crystalgen.representation.prototype import Prototype, roles_of
 
 
@@ -15,6 +16,17 @@ def made(outcome):
     """The candidate of an outcome, which every draw of these templates has."""
     assert outcome.candidate is not None
     return outcome.candidate
+
+
+def draw(weights, templates, *, attempts, allow_known=True):
+    return draw_block(
+        weights,
+        templates,
+        seed=3,
+        temperature=1.0,
+        attempts=attempts,
+        allow_known=allow_known,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +37,7 @@ def templates(weights):
 
 @pytest.fixture(scope="module")
 def outcomes(weights, templates):
-    return draw_block(weights, templates, seed=3, temperature=1.0, attempts=8)
+    return draw(weights, templates, attempts=8)
 
 
 def test_every_draw_has_one_outcome_and_keeps_its_template(templates, outcomes):
@@ -51,6 +63,30 @@ def test_some_draws_are_valid_and_their_crystals_pass_all_checks(weights, outcom
 def test_a_fault_is_the_one_that_the_crystal_has(weights, outcomes):
     for outcome in outcomes:
         assert outcome.fault == fault_of(made(outcome).crystal, weights)
+
+
+def test_training_crystals_are_known(weights, crystals):
+    for crystal in crystals:
+        prototype = Prototype(
+            space_group=crystal.space_group,
+            wyckoff=crystal.wyckoff,
+            roles=roles_of(crystal.species),
+        )
+        roles = tuple(dict.fromkeys(crystal.species))
+        assert is_known(prototype, roles, weights)
+
+
+def test_known_crystals_are_no_valid_ones_unless_allowed(weights, templates, outcomes):
+    def n_known(drawn):
+        labels = [
+            protostructure(made(each).crystal) for each in drawn if not each.fault
+        ]
+        return sum(label in weights.known for label in labels)
+
+    assert n_known(outcomes) > 0
+    new = draw(weights, templates, attempts=8, allow_known=False)
+    assert n_known(new) == 0
+    assert sum(each.redrawn["known"] for each in new) > 0
 
 
 def test_neutrality_is_reported_as_it_is(outcomes):
@@ -79,14 +115,14 @@ def test_codes_belong_to_the_crystal(outcomes, weights):
 
 
 def test_one_attempt_takes_the_model_as_it_is(weights, templates):
-    raw = draw_block(weights, templates, seed=3, temperature=1.0, attempts=1)
+    raw = draw(weights, templates, attempts=1)
     assert all(made(outcome) for outcome in raw)
     assert not any(outcome.redrawn for outcome in raw)
     assert any(not made(outcome).is_neutral for outcome in raw)
 
 
 def test_more_attempts_never_lose_a_valid_neutral_crystal(weights, templates, outcomes):
-    raw = draw_block(weights, templates, seed=3, temperature=1.0, attempts=1)
+    raw = draw(weights, templates, attempts=1)
     for one, more in zip(raw, outcomes, strict=True):
         if not one.fault and made(one).is_neutral:
             assert made(more).codes == made(one).codes
@@ -94,7 +130,7 @@ def test_more_attempts_never_lose_a_valid_neutral_crystal(weights, templates, ou
 
 
 def test_the_same_seed_draws_the_same_crystals(weights, templates, outcomes):
-    again = draw_block(weights, templates, seed=3, temperature=1.0, attempts=8)
+    again = draw(weights, templates, attempts=8)
     for one, two in zip(outcomes, again, strict=True):
         a, b = made(one).crystal, made(two).crystal
         assert a.species == b.species
@@ -156,7 +192,7 @@ def test_outcomes_do_not_depend_on_other_draws_of_the_block(
         templates=templates.rows(some),
         log_prob=templates.log_prob[some],
     )
-    alone = draw_block(weights, fewer, seed=3, temperature=1.0, attempts=8)
+    alone = draw(weights, fewer, attempts=8)
     for place, index in enumerate(some):
         one, two = made(alone[place]), made(outcomes[index])
         assert one.codes == two.codes
