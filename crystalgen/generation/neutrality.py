@@ -16,7 +16,7 @@ from smact.utils.oxidation import ICSD24OxStatesFilter
 
 METALLICITY_LIMIT = 0.7
 """Metallicity score (SMACT, 0 to 1) above which charges need no balance."""
-MIN_SHARE = 3.0
+MIN_SHARE = 2.0
 """Percent of an element's entries in the ICSD below which a state is unusual."""
 
 
