@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from rich.console import Console
 from rich.progress import track
 
 from crystalgen.errors import GeometryError
@@ -37,7 +38,8 @@ def main() -> None:
     source = TemplateSource(weights=weights, request=Request(n=arguments.n))
     faults: Counter[str] = Counter()
     valid = strictly = neutral = 0
-    for first in track(range(0, arguments.n, DRAWS_PER_BLOCK), "draw and judge"):
+    blocks = range(0, arguments.n, DRAWS_PER_BLOCK)
+    for first in track(blocks, "draw and judge", console=Console(stderr=True)):
         draws = np.arange(first, min(first + DRAWS_PER_BLOCK, arguments.n))
         templates = source.draw(arguments.seed, draws)
         for outcome in draw_block(
