@@ -48,9 +48,9 @@ class ModelConfig:
     """Distinct elements of the most complex crystal the networks can read or write."""
     max_atoms: int = 20
     """Atoms in the primitive cell of the largest crystal of the training data."""
-    dropout: float = 0.1
+    dropout: float = 0.2
     """Drop-out of the priors."""
-    prototype_dropout: float = 0.15
+    prototype_dropout: float = 0.4
     """Share of training crystals whose prototype embedding is hidden."""
 
     def __post_init__(self) -> None:

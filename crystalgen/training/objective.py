@@ -56,7 +56,7 @@ class ObjectiveConfig:
         default_factory=lambda: TemperatureSchedule(start=1.0, end=0.2)
     )
     """Temperature of the species' relaxation."""
-    rate_weight: float = 0.15
+    rate_weight: float = 0.07
     """β: weight of the codes' divergence from their prior."""
     rate_start: float = 0.2
     """Share of the run before which β is 0."""

@@ -5,6 +5,7 @@ import struct
 from importlib.resources import files
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
@@ -13,6 +14,8 @@ from crystalgen.cli.run_file import read_run_file
 from crystalgen.config import as_plain
 from crystalgen.generation.weights import DEFAULT_WEIGHTS
 from crystalgen.model.checkpoint import load_checkpoint
+from crystalgen.representation.canonical import canonicalize
+from crystalgen.symmetry.lattice import lattice_matrix
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FILE = Path(str(files("crystalgen.model") / "weights" / DEFAULT_WEIGHTS))
@@ -70,13 +73,20 @@ def test_a_group_and_a_size_may_be_asked_for(packaged):
         assert len(candidate.structure) <= 12
 
 
-def test_known_crystals_survive_their_codes(packaged, crystals):
+def test_textbook_crystals_survive_their_codes(packaged, crystals):
     from crystalgen.generation.encoding import decode, encode
 
-    rock_salts = crystals[:3]
-    codes = encode(packaged.weights, rock_salts)
-    decoded = decode(packaged.weights, rock_salts, codes)
-    for crystal, again in zip(rock_salts, decoded, strict=True):
-        assert again.species == crystal.species
-        edge = again.lattice_parameters[0]
-        assert abs(edge / crystal.lattice_parameters[0] - 1) < 0.05
+    canonical = [canonicalize(crystal) for crystal in crystals]
+    decoded = decode(packaged.weights, canonical, encode(packaged.weights, canonical))
+    pairs = list(zip(canonical, decoded, strict=True))
+    errors = []
+    for crystal, again in pairs:
+        volume, decoded_volume = (
+            abs(np.linalg.det(lattice_matrix(each.lattice_parameters)))
+            for each in (crystal, again)
+        )
+        errors.append(abs((decoded_volume / volume) ** (1 / 3) - 1))
+    right = [crystal.species == again.species for crystal, again in pairs]
+    assert sum(right) >= len(right) - 1
+    # single ones are further off, see the limits in the model card
+    assert np.median(errors) < 0.02
