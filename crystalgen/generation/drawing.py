@@ -11,9 +11,8 @@ import numpy as np
 import torch
 from jaxtyping import Int
 
-from crystalgen.errors import GeometryError, SymmetryError
 from crystalgen.generation.candidate import Candidate, Codes
-from crystalgen.generation.contacts import are_contacts_sane
+from crystalgen.generation.checks import fault_of, is_known
 from crystalgen.generation.decoding import (
     GeometryDraw,
     SpeciesDraw,
@@ -26,22 +25,15 @@ from crystalgen.generation.templates import TemplateDraw
 from crystalgen.generation.weights import Weights
 from crystalgen.model.batch import Templates
 from crystalgen.model.embedding import N_SPECIES
-from crystalgen.representation.conversion import expand
 from crystalgen.representation.crystal import (
     SymmetricCrystal,
     primitive_multiplicities,
 )
-from crystalgen.representation.framework import protostructure_of
-from crystalgen.representation.prototype import Prototype
-from crystalgen.symmetry.detection import space_group_number
-from crystalgen.symmetry.gate import check_geometry
 from crystalgen.symmetry.lattice import constrain
 from crystalgen.symmetry.wyckoff import space_group
 
 DRAWS_PER_BLOCK = 128
 """Draws computed together. Fixed: the last bits of a sum depend on the batch."""
-SYMPREC = 0.1
-"""Tolerance in Å at which spglib must find the declared group."""
 GEOMETRIES_PER_SPECIES = 3
 """Geometries tried before the species are drawn again."""
 
@@ -259,38 +251,3 @@ def _keep_geometry(
         row.redrawn[row.fault] += 1
         if row.geometries >= GEOMETRIES_PER_SPECIES:
             row.roles = None
-
-
-def is_known(prototype: Prototype, roles: tuple[int, ...], weights: Weights) -> bool:
-    """Whether a training crystal has these elements on these positions."""
-    species = tuple(roles[role] for role in prototype.roles)
-    label = protostructure_of(prototype.space_group, prototype.wyckoff, species)
-    return label in weights.known
-
-
-def fault_of(crystal: SymmetricCrystal, weights: Weights) -> str:
-    """First check that a crystal fails; empty if it passes all.
-
-    The checks: the numeric gate, distances (images included) against the learnt
-    limits, and the declared space group found by spglib.
-    """
-    atoms = expand(crystal)
-    try:
-        check_geometry(atoms.lattice, atoms.frac_coords)
-    except GeometryError:
-        return "cell"
-    if not are_contacts_sane(
-        atoms.lattice,
-        atoms.frac_coords,
-        atoms.numbers,
-        atoms.representative,
-        weights.distance_limits,
-    ):
-        return "distance"
-    try:
-        found = space_group_number(
-            atoms.lattice, atoms.frac_coords, atoms.numbers, symprec=SYMPREC
-        )
-    except SymmetryError:
-        return "group"
-    return "" if found == crystal.space_group else "group"

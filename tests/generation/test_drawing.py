@@ -3,7 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from crystalgen.generation.drawing import draw_block, fault_of, is_known
+from crystalgen.generation.checks import fault_of, is_known
+from crystalgen.generation.drawing import draw_block
 from crystalgen.generation.neutrality import is_neutral
 from crystalgen.generation.request import Request
 from crystalgen.generation.templates import TemplateSource

@@ -6,7 +6,7 @@ from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
 from crystalgen.errors import RequestError
 from crystalgen.generation import sampling as sampling_module
-from crystalgen.generation.drawing import fault_of
+from crystalgen.generation.checks import fault_of
 from crystalgen.generation.generator import Generator
 from crystalgen.generation.request import Request
 from crystalgen.graphs.table import GraphTable

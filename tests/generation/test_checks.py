@@ -1,0 +1,36 @@
+import numpy as np
+from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
+
+from crystalgen.generation.checks import fault_of
+from crystalgen.representation.conversion import to_structure
+from crystalgen.representation.crystal import SymmetricCrystal
+
+
+def test_a_crystal_that_pymatgen_reads_back_with_another_group_is_refused(weights):
+    # a monoclinic crystal so near to P4mm that the order of its atoms decides
+    crystal = SymmetricCrystal(
+        space_group=6,
+        wyckoff=(0, 0, 0, 1, 1),
+        species=(26, 34, 34, 66, 34),
+        free_coords=np.array(
+            [
+                [0.0, 0.0, 0.0],
+                [0.99902427, 0.0, 0.49393708],
+                [0.48671305, 0.0, 0.00841200],
+                [0.50813454, 0.0, 0.49875516],
+                [0.00451285, 0.0, 0.00007141],
+            ]
+        ),
+        lattice_parameters=np.array([4.846557, 4.832121, 4.811534, 90, 90.034963, 90]),
+    )
+    structure = to_structure(crystal)
+    groups = [
+        SpacegroupAnalyzer(each, symprec=0.1).get_space_group_number()
+        for each in (structure, structure.get_sorted_structure())
+    ]
+    assert groups == [6, 99]
+    assert fault_of(crystal, weights) == "group"
+
+
+def test_textbook_crystals_have_no_fault_of_group(weights, crystals):
+    assert "group" not in {fault_of(crystal, weights) for crystal in crystals}
