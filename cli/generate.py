@@ -90,8 +90,8 @@ def generate(
         bool,
         typer.Option(
             "--allow-known",
-            help="Also crystals whose elements on whose positions are in the training"
-            " data; else only new ones.",
+            help="Also take crystals with the group, positions and elements of a"
+            " training crystal, which are else drawn again.",
         ),
     ] = False,
     formats: Annotated[
