@@ -93,12 +93,16 @@ def coverage(
     """Compare two sets; a crystal of the sample without a fingerprint is not covered.
 
     Raises:
-        ValueError: No crystal of one of the sets has a fingerprint.
+        EvaluationError: No crystal of one of the sets has a fingerprint.
     """
     ours = [each for each in sample if each is not None]
     theirs = [each for each in reference if each is not None]
     if not ours or not theirs:
-        raise ValueError(f"no fingerprints: {len(ours)=}, {len(theirs)=}")
+        raise EvaluationError(
+            f"coverage: {len(ours)} of {len(sample)} crystals and {len(theirs)} of"
+            f" {len(reference)} of the reference have fingerprints; expected at least"
+            " one of each; leave --coverage out"
+        )
     centre = np.mean([each.composition for each in theirs], axis=0)
     spread = np.std([each.composition for each in theirs], axis=0)
     spread = np.where(spread > 0, spread, 1.0)

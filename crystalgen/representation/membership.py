@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int, UInt8
 
 FALSE_POSITIVES = 1e-3
 """Chance that a label never added is taken for known."""
@@ -52,7 +52,7 @@ def remember(labels: Collection[str]) -> SeenLabels:
     return SeenLabels(table=table)
 
 
-def _places(label: str, n_bits: int) -> np.ndarray:
+def _places(label: str, n_bits: int) -> Int[np.ndarray, " hashes"]:
     """Bits of a label, by double hashing (Kirsch and Mitzenmacher, 2008)."""
     digest = blake2b(label.encode(), digest_size=16).digest()
     first, second = (

@@ -7,8 +7,10 @@ from typer.testing import CliRunner
 
 from crystalgen.cli import crystal_work
 from crystalgen.cli.app import app
+from crystalgen.cli.evaluate import DataSet
 from crystalgen.datasets.cache import CacheInfo, write_cache
 from crystalgen.datasets.pool import Lost
+from crystalgen.evaluation.coverage import CUTOFFS
 from crystalgen.export.formats import Format
 from crystalgen.export.manifest import Counts, Manifest
 from crystalgen.export.record import CrystalRecord
@@ -158,6 +160,18 @@ def test_coverage_is_added_when_asked_for(in_process, table):
         "recall": 1.0,
         "precision": pytest.approx(2 / 3),
     }
+
+
+def test_every_data_set_that_may_be_named_has_cutoffs():
+    assert {each.value for each in DataSet} == set(CUTOFFS)
+
+
+def test_coverage_of_nothing_readable_is_one_line(in_process, table, tmp_path):
+    bad = tmp_path / "bad.csv"
+    bad.write_text("material_id,cif\nx,rubbish\n")
+    result = run(bad, "--reference", table, "--coverage", "mp-20")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1].startswith("error: coverage: 0 of 1 crystals")
 
 
 def test_coverage_needs_something_to_cover(table):

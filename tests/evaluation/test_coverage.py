@@ -65,7 +65,7 @@ def test_features_are_scaled_by_their_spread_over_the_reference():
 
 
 def test_nothing_to_compare_is_an_error():
-    with pytest.raises(ValueError, match="no fingerprints"):
+    with pytest.raises(EvaluationError, match="0 of 1 crystals and 1 of 1"):
         coverage([None], prints([0]), NEAR)
 
 
