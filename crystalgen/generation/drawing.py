@@ -100,10 +100,15 @@ def draw_block(
         if len(waiting):
             drawn = _species(weights, templates, waiting, seed, attempt, temperature)
             for place, index in enumerate(waiting.tolist()):
-                row, prototype = rows[index], templates.prototypes[index]
-                roles = tuple(drawn.species[place, : max(prototype.roles) + 1].tolist())
-                row.is_known = not allow_known and is_known(prototype, roles, weights)
-                _keep_species(templates, index, row, drawn, place, is_last)
+                _keep_species(
+                    None if allow_known else weights,
+                    templates,
+                    index,
+                    rows[index],
+                    drawn,
+                    place,
+                    is_last,
+                )
         ready = np.flatnonzero(
             [
                 row.roles is not None and (row.candidate is None or bool(row.fault))
@@ -155,6 +160,7 @@ def _species(
 
 
 def _keep_species(
+    knowing: Weights | None,
     templates: TemplateDraw,
     index: int,
     row: _Row,
@@ -162,7 +168,10 @@ def _keep_species(
     place: int,
     is_last: bool,
 ) -> None:
-    """Accept the species of a row if they are new and neutral, or time is up."""
+    """Accept the species of a row if they are new and neutral, or time is up.
+
+    They are new if ``knowing`` holds no such crystal; always without it.
+    """
     prototype = templates.prototypes[index]
     n_roles = max(prototype.roles) + 1
     roles = tuple(drawn.species[place, :n_roles].tolist())
@@ -171,6 +180,7 @@ def _keep_species(
     for letter, role in zip(prototype.wyckoff, prototype.roles, strict=True):
         counts[role] += sizes[letter]
     neutral = is_neutral(roles, tuple(counts))
+    row.is_known = knowing is not None and is_known(prototype, roles, knowing)
     if not is_last and (row.is_known or not neutral):
         row.redrawn["charge" if not neutral else "known"] += 1
         return

@@ -104,32 +104,32 @@ def test_only_the_groups_asked_for_are_drawn(generator):
         assert len(candidate.structure) <= 2
 
 
-def test_a_run_that_finds_no_more_ends_and_says_how_many(save, tables, monkeypatch):
-    monkeypatch.setattr(sampling_module, "DRAWS_PER_BLOCK", 8)
-    monkeypatch.setattr(sampling_module, "TRIES_PER_CRYSTAL", 4)
-    monkeypatch.setattr(sampling_module, "MIN_TRIES", 16)
+@pytest.fixture
+def silicon(save, tables):
+    """A generator that was trained on one crystal."""
     crystals, graphs = tables
-    silicon = (
+    only = (
         CrystalTable.from_crystals([crystals.crystal(5)] * 3, identifiers=["Si"] * 3),
         GraphTable.from_graphs([graphs.graph(5)] * 3),
     )
-    generator = Generator.load(save(silicon, "silicon"))
-    run = generator.sample(Request(n=2, allow_known=True), seed=0)
+    return Generator.load(save(only, "silicon"))
+
+
+def test_a_run_that_finds_no_more_ends_and_says_how_many(silicon, monkeypatch):
+    monkeypatch.setattr(sampling_module, "DRAWS_PER_BLOCK", 8)
+    monkeypatch.setattr(sampling_module, "TRIES_PER_CRYSTAL", 4)
+    monkeypatch.setattr(sampling_module, "MIN_TRIES", 16)
+    run = silicon.sample(Request(n=2, allow_known=True), seed=0)
     candidates = list(run)
     assert len(candidates) == run.tally.unique <= 1  # diamond is the only one
     assert run.tally.drawn == run.cap
     assert run.tally.drawn == run.tally.unique + run.tally.rejected.total()
 
 
-def test_a_model_that_knows_one_crystal_has_nothing_new(save, tables, monkeypatch):
+def test_a_model_that_knows_one_crystal_has_nothing_new(silicon, monkeypatch):
     monkeypatch.setattr(sampling_module, "DRAWS_PER_BLOCK", 8)
     monkeypatch.setattr(sampling_module, "MIN_TRIES", 16)
-    crystals, graphs = tables
-    silicon = (
-        CrystalTable.from_crystals([crystals.crystal(5)] * 3, identifiers=["Si"] * 3),
-        GraphTable.from_graphs([graphs.graph(5)] * 3),
-    )
-    run = Generator.load(save(silicon, "silicon")).sample(Request(n=1), seed=0)
+    run = silicon.sample(Request(n=1), seed=0)
     assert list(run) == []
     assert set(run.tally.rejected) == {"known"}
 
