@@ -4,12 +4,14 @@
 
 Each draw is made once and counted whatever comes of it: no redraw, no rejection, no
 removal of duplicates. Prints the faults that generation would have found and
-LeMat-GenBench's validity of all draws.
+LeMat-GenBench's validity of all draws, also apart for prototypes never or once seen
+in training and by the number of orbits.
 """
 
 import argparse
 import json
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +20,16 @@ from rich.console import Console
 from rich.progress import track
 
 from crystalgen.errors import GeometryError
-from crystalgen.evaluation.validity import judge
+from crystalgen.evaluation.validity import Verdict, judge
 from crystalgen.generation import Generator, Request
-from crystalgen.generation.drawing import DRAWS_PER_BLOCK, draw_block
+from crystalgen.generation.drawing import DRAWS_PER_BLOCK, Outcome, draw_block
 from crystalgen.generation.templates import TemplateSource
-from crystalgen.representation.conversion import expand, to_structure
+from crystalgen.generation.weights import Weights
+from crystalgen.representation.conversion import expand
+from crystalgen.representation.prototype import Prototype
 from crystalgen.symmetry.gate import check_geometry
+
+ORBITS = ((1, 2), (3, 4), (5, 8), (9, 20))
 
 
 def main() -> None:
@@ -37,32 +43,28 @@ def main() -> None:
     weights = Generator.load(arguments.checkpoint).weights
     source = TemplateSource(weights=weights, request=Request(n=arguments.n))
     faults: Counter[str] = Counter()
-    valid = strictly = neutral = 0
+    valid = neutral = 0
+    strictly: dict[str, list[bool]] = defaultdict(list)
     blocks = range(0, arguments.n, DRAWS_PER_BLOCK)
     for first in track(blocks, "draw and judge", console=Console(stderr=True)):
         draws = np.arange(first, min(first + DRAWS_PER_BLOCK, arguments.n))
         templates = source.draw(arguments.seed, draws)
-        for outcome in draw_block(
+        outcomes = draw_block(
             weights,
             templates,
             seed=arguments.seed,
             temperature=1.0,
             attempts=1,
             allow_known=True,
-        ):
+        )
+        for prototype, outcome in zip(templates.prototypes, outcomes, strict=True):
             faults[outcome.fault or "none"] += 1
-            candidate = outcome.candidate
-            if candidate is None:
-                continue
-            neutral += candidate.is_neutral
-            atoms = expand(candidate.crystal)
-            try:
-                check_geometry(atoms.lattice, atoms.frac_coords)
-            except GeometryError:
-                continue
-            verdict = judge(to_structure(candidate.crystal))
-            valid += verdict.is_valid
-            strictly += verdict.is_valid_strictly
+            verdict = verdict_of(outcome)
+            valid += verdict is not None and verdict.is_valid
+            neutral += outcome.candidate is not None and outcome.candidate.is_neutral
+            for group in groups_of(prototype, weights):
+                passes = verdict is not None and verdict.is_valid_strictly
+                strictly[group].append(passes)
     result = {
         "weights": weights.sha256[:12],
         "n": arguments.n,
@@ -70,9 +72,38 @@ def main() -> None:
         "faults": dict(faults),
         "usual oxidation states cancel %": round(100 * neutral / arguments.n, 1),
         "LeMat valid %": round(100 * valid / arguments.n, 1),
-        "LeMat strictly valid %": round(100 * strictly / arguments.n, 1),
+        "LeMat strictly valid": {
+            group: {"n": len(passes), "%": round(100 * float(np.mean(passes)), 1)}
+            for group, passes in sorted(strictly.items())
+        },
     }
     print(json.dumps(result, indent=2))  # noqa: T201
+
+
+def verdict_of(outcome: Outcome) -> Verdict | None:
+    """Validity of a draw; None if it has no geometry that can be judged."""
+    if outcome.candidate is None:
+        return None
+    atoms = expand(outcome.candidate.crystal)
+    try:
+        check_geometry(atoms.lattice, atoms.frac_coords)
+    except GeometryError:
+        return None
+    return judge(outcome.candidate.structure)
+
+
+def groups_of(prototype: Prototype, weights: Weights) -> Iterator[str]:
+    """Which draws a template is counted with."""
+    yield "all"
+    row = weights.vocabulary.index.get(prototype)
+    if row is None:
+        yield "prototypes never seen in training"
+    elif weights.vocabulary.count[row] == 1:
+        yield "prototypes seen once"
+    n_orbits = len(prototype.wyckoff)
+    yield next(
+        f"{low}-{high} orbits" for low, high in ORBITS if low <= n_orbits <= high
+    )
 
 
 if __name__ == "__main__":
