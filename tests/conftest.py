@@ -186,6 +186,4 @@ def examples(tables, autoencoder):
     """The crystals, labelled with roles and prototypes."""
     statistics = autoencoder.generative.statistics
     crystals, graphs = tables
-    return label_examples(
-        crystals, graphs, statistics.vocabulary, n_embedded=statistics.n_embedded
-    )
+    return label_examples(crystals, graphs, statistics.vocabulary)

@@ -13,22 +13,18 @@ from jaxtyping import Int
 
 from crystalgen.generation.candidate import Candidate, Codes
 from crystalgen.generation.checks import fault_of, is_known
-from crystalgen.generation.decoding import (
-    GeometryDraw,
-    SpeciesDraw,
-    draw_geometry,
-    draw_species,
-)
-from crystalgen.generation.neutrality import is_neutral
+from crystalgen.generation.decoding import GeometryDraw, draw_geometry
 from crystalgen.generation.noise import Purpose, row_noise
 from crystalgen.generation.templates import TemplateDraw
 from crystalgen.generation.weights import Weights
 from crystalgen.model.batch import Templates
+from crystalgen.model.draws import SpeciesDraw, draw_species
 from crystalgen.model.embedding import N_SPECIES
 from crystalgen.representation.crystal import (
     SymmetricCrystal,
     primitive_multiplicities,
 )
+from crystalgen.representation.neutrality import is_neutral
 from crystalgen.symmetry.lattice import constrain
 from crystalgen.symmetry.wyckoff import space_group
 

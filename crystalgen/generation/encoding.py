@@ -47,7 +47,6 @@ def encode(weights: Weights, crystals: Sequence[SymmetricCrystal]) -> list[Codes
         table,
         _graphs(crystals),
         weights.vocabulary,
-        n_embedded=networks.statistics.n_embedded,
     )
     batch = collate(examples, np.arange(len(crystals))).to(weights.device)
     of_roles, of_orbits, of_crystals = weights.autoencoder.posteriors(
@@ -81,7 +80,7 @@ def decode(
         return []
     from crystalgen.generation.templates import to_templates
 
-    networks, index = weights.networks, weights.vocabulary.index
+    networks = weights.networks
     prototypes = tuple(
         Prototype(
             space_group=each.space_group,
@@ -90,9 +89,7 @@ def decode(
         )
         for each in templates
     )
-    known = np.array([index.get(prototype, -1) + 1 for prototype in prototypes])
-    known[known > networks.statistics.n_embedded] = 0
-    batch = to_templates(prototypes, known).to(weights.device)
+    batch = to_templates(prototypes, weights.vocabulary).to(weights.device)
     logits = networks.species_decoder(
         batch,
         networks.species_codes.embed_indices(

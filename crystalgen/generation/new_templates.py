@@ -89,6 +89,7 @@ def draw_new_prototypes(
                 position=position[:, None],
                 role=role[:, None],
                 prototype=torch.zeros_like(space_group),
+                centre=torch.zeros_like(space_group),
             ),
             first_place=step,
         )[:, 0]

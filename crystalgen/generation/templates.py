@@ -21,7 +21,7 @@ from crystalgen.generation.weights import Weights
 from crystalgen.model.batch import Templates
 from crystalgen.model.tables import N_GROUPS, symmetry_tables
 from crystalgen.representation.crystal import primitive_multiplicities
-from crystalgen.representation.prototype import Prototype
+from crystalgen.representation.prototype import Prototype, PrototypeVocabulary
 
 NEW_SHARE = 0.15
 """Share of Good and Turing's estimate of the chance that a crystal has a new prototype
@@ -55,6 +55,7 @@ class TemplateDraw:
             position=position[:, :width],
             role=self.templates.role[chosen, :width],
             prototype=self.templates.prototype[chosen],
+            centre=self.templates.centre[chosen],
         )
 
 
@@ -122,7 +123,6 @@ class TemplateSource:
         """
         prototypes: list[Prototype | None] = []
         log_prob = np.zeros(len(draws))
-        known = np.zeros(len(draws), dtype=np.int64)
         new: dict[int, int] = {}
         for place, index in enumerate(draws.tolist()):
             rng = stream(seed, index, attempt=0, purpose=Purpose.TEMPLATE)
@@ -137,7 +137,6 @@ class TemplateSource:
             members = self._members[group]
             share = self.row_weight[members] / self.row_weight[members].sum()
             row = _pick(share, rng.random())
-            known[place] = members[row] + 1
             prototypes.append(self.weights.vocabulary.prototype(int(members[row])))
             log_prob[place] += np.log((1 - chance) * share[row])
         if new:
@@ -154,11 +153,10 @@ class TemplateSource:
                 prototypes[place] = prototype
                 log_prob[place] += gain
         complete = tuple(p for p in prototypes if p is not None)
-        n_embedded = self.weights.networks.statistics.n_embedded
         return TemplateDraw(
             draws=draws,
             prototypes=complete,
-            templates=to_templates(complete, np.where(known > n_embedded, 0, known)),
+            templates=to_templates(complete, self.weights.vocabulary),
             log_prob=log_prob,
         )
 
@@ -204,13 +202,13 @@ class TemplateSource:
 
 
 def to_templates(
-    prototypes: tuple[Prototype, ...], index: Int[np.ndarray, " crystals"]
+    prototypes: tuple[Prototype, ...], vocabulary: PrototypeVocabulary
 ) -> Templates:
     """Prototypes as padded tensors.
 
     Args:
         prototypes: Groups, positions and roles.
-        index: Number of each prototype's embedding, 0 for none.
+        vocabulary: Prototypes that the model knows.
     """
     first = symmetry_tables().first_position
     width = max(len(prototype.wyckoff) for prototype in prototypes)
@@ -221,11 +219,13 @@ def to_templates(
         letters = torch.tensor(prototype.wyckoff)
         position[row, :n_orbits] = first[prototype.space_group] + letters
         role[row, :n_orbits] = torch.tensor(prototype.roles)
+    labels = torch.tensor([vocabulary.label(prototype) for prototype in prototypes])
     return Templates(
         space_group=torch.tensor([p.space_group for p in prototypes]),
         position=position,
         role=role,
-        prototype=torch.from_numpy(index.astype(np.int64)),
+        prototype=labels[:, 0],
+        centre=labels[:, 1],
     )
 
 

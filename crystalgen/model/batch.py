@@ -19,12 +19,14 @@ class Templates:
         role: Which of the crystal's distinct elements sits on the orbit, in order of
             first appearance; 0 on padding.
         prototype: Index in the vocabulary of known prototypes; 0 is unknown.
+        centre: Index of the usual geometry to start from; 0 is none.
     """
 
     space_group: Int[Tensor, " crystals"]
     position: Int[Tensor, "crystals orbits"]
     role: Int[Tensor, "crystals orbits"]
     prototype: Int[Tensor, " crystals"]
+    centre: Int[Tensor, " crystals"]
 
     @property
     def present(self) -> Bool[Tensor, "crystals orbits"]:

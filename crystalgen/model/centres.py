@@ -4,7 +4,8 @@ For every prototype seen at least twice: where the free coordinates and the shap
 cell of its largest family of members lie on average, and how much they spread. The
 decoder starts from there and the encoder reads how a crystal differs from it, so codes
 need not spell out what the prototype already says. Volumes are not part of it: they
-follow from the species.
+follow from the species. A prototype seen less often starts from the usual geometry of
+its template: of all crystals with its group and positions, whatever sits on them.
 """
 
 from typing import NamedTuple
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 
 from crystalgen.model.batch import Templates
 from crystalgen.model.cell import N_FEATURES, lattice_features
-from crystalgen.representation.prototype import PrototypeVocabulary, prototype_indices
+from crystalgen.representation.prototype import PrototypeVocabulary, prototypes_of
 from crystalgen.representation.table import CrystalTable
 
 FAMILY_WIDTH = 0.08
@@ -26,16 +27,16 @@ MAX_MEMBERS = 1000
 
 
 class CentreArrays(NamedTuple):
-    """Centres of the known prototypes, as flat as the orbits of the vocabulary."""
+    """Centres of the prototypes with an embedding, then of templates, orbits flat."""
 
     coords: Float[np.ndarray, "orbits 3"]
     sharpness: Float[np.ndarray, "orbits 3"]
-    cell: Float[np.ndarray, "prototypes 6"]
-    cell_spread: Float[np.ndarray, "prototypes 6"]
+    cell: Float[np.ndarray, "centres 6"]
+    cell_spread: Float[np.ndarray, "centres 6"]
 
 
 class Centre(NamedTuple):
-    """Centres of the prototypes of a batch; zeros where a prototype is unknown."""
+    """Centres of the crystals of a batch; zeros where there is none."""
 
     coords: Float[Tensor, "crystals orbits 3"]
     """Mean coordinates in [0, 1)."""
@@ -46,46 +47,66 @@ class Centre(NamedTuple):
     cell_spread: Float[Tensor, "crystals 6"]
     """Their mean absolute deviations."""
     is_known: Bool[Tensor, " crystals"]
-    """Whether the prototype has a centre."""
+    """Whether the crystal has a centre."""
 
 
 def fit_centres(
-    crystals: CrystalTable, vocabulary: PrototypeVocabulary, n_embedded: int
+    crystals: CrystalTable, vocabulary: PrototypeVocabulary
 ) -> CentreArrays:
-    """Find the centre of each prototype's largest family.
+    """Find the centre of the largest family of each prototype and of each template.
 
     Args:
         crystals: Training crystals.
         vocabulary: Their prototypes, most frequent first.
-        n_embedded: Prototypes to find a centre for.
     """
-    index, _ = prototype_indices(crystals, vocabulary)
     parameters = torch.from_numpy(np.array(crystals.lattice_parameters))
     cells = lattice_features(parameters, torch.ones(len(parameters))).numpy()
-    n_orbits = int(vocabulary.offsets[n_embedded])
+    offsets = centre_offsets(vocabulary)
+    n_orbits, n_centres = int(offsets[-1]), len(offsets) - 1
     coords = np.zeros((n_orbits, 3), dtype=np.float32)
     sharpness = np.zeros((n_orbits, 3), dtype=np.float32)
-    cell = np.zeros((n_embedded, N_FEATURES), dtype=np.float32)
-    spread = np.zeros((n_embedded, N_FEATURES), dtype=np.float32)
-    order = np.argsort(index, kind="stable")
-    starts = np.searchsorted(index[order], np.arange(n_embedded + 1))
-    for prototype in range(n_embedded):
-        members = order[starts[prototype] : starts[prototype + 1]]
+    cell = np.zeros((n_centres, N_FEATURES), dtype=np.float32)
+    spread = np.zeros((n_centres, N_FEATURES), dtype=np.float32)
+    for number, members in enumerate(_members(crystals, vocabulary)):
+        orbits = slice(offsets[number], offsets[number + 1])
         first = crystals.orbit_offsets[members]
-        span = np.arange(
-            vocabulary.offsets[prototype + 1] - vocabulary.offsets[prototype]
-        )
+        span = np.arange(offsets[number + 1] - offsets[number])
         angles = 2 * np.pi * crystals.free_coords[first[:, None] + span]
         directions = np.exp(1j * angles.astype(np.float64))
         weight = _largest_family(directions.reshape(len(members), -1))
         mean = np.tensordot(weight, directions, axes=1)
-        orbits = slice(vocabulary.offsets[prototype], vocabulary.offsets[prototype + 1])
         coords[orbits] = np.angle(mean) / (2 * np.pi) % 1.0
         sharpness[orbits] = np.abs(mean)
-        cell[prototype, 1:] = weight @ cells[members, 1:]
-        deviation = np.abs(cells[members] - cell[prototype])
-        spread[prototype, 1:] = (weight @ deviation)[1:]
+        cell[number, 1:] = weight @ cells[members, 1:]
+        deviation = np.abs(cells[members] - cell[number])
+        spread[number, 1:] = (weight @ deviation)[1:]
     return CentreArrays(coords, sharpness, cell, spread)
+
+
+def centre_offsets(vocabulary: PrototypeVocabulary) -> Int[np.ndarray, " offsets"]:
+    """Where the orbits of each centre start; one more entry closes them."""
+    of_prototypes = np.diff(vocabulary.offsets[: vocabulary.n_embedded + 1])
+    of_templates = [len(wyckoff) for _, wyckoff in vocabulary.templates]
+    sizes = np.concatenate([of_prototypes, np.array(of_templates, dtype=np.int64)])
+    return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+
+
+def _members(
+    crystals: CrystalTable, vocabulary: PrototypeVocabulary
+) -> list[Int[np.ndarray, " members"]]:
+    """Rows of the crystals that each centre is the centre of."""
+    n_embedded = vocabulary.n_embedded
+    members: list[list[int]] = [
+        [] for _ in range(n_embedded + len(vocabulary.templates))
+    ]
+    for row, prototype in enumerate(prototypes_of(crystals)):
+        known = vocabulary.index.get(prototype, n_embedded)
+        if known < n_embedded:
+            members[known].append(row)
+        template = vocabulary.templates.get(prototype.template)
+        if template is not None:
+            members[n_embedded + template].append(row)
+    return [np.array(rows) for rows in members]
 
 
 def _largest_family(
@@ -103,31 +124,38 @@ def _largest_family(
 
 
 class Centres(nn.Module):
-    """Looks centres up for a batch of templates."""
+    """Looks centres up for a batch of templates.
+
+    Args:
+        arrays: The centres.
+        vocabulary: The prototypes that they were found for.
+    """
 
     coords: Tensor
     sharpness: Tensor
     cell: Tensor
     cell_spread: Tensor
     offsets: Tensor
+    of_template: Tensor
 
-    def __init__(
-        self, arrays: CentreArrays, offsets: Int[np.ndarray, " offsets"]
-    ) -> None:
+    def __init__(self, arrays: CentreArrays, vocabulary: PrototypeVocabulary) -> None:
         super().__init__()
         for name, array in arrays._asdict().items():
             self.register_buffer(name, torch.from_numpy(array.copy()))
-        starts = torch.from_numpy(offsets.astype(np.int64))
+        starts = torch.from_numpy(centre_offsets(vocabulary))
         self.register_buffer("offsets", starts, persistent=False)
+        of_template = vocabulary.n_embedded + 1 + vocabulary.template_of
+        padded = torch.from_numpy(np.concatenate([[0], of_template]))
+        self.register_buffer("of_template", padded, persistent=False)
 
     def forward(self, templates: Templates) -> Centre:
-        """Centres of the templates' prototypes."""
-        is_known = templates.prototype > 0
-        if not len(self.cell):  # no prototype was seen twice
+        """Centres of a batch."""
+        is_known = templates.centre > 0
+        if not len(self.cell):  # nothing was seen twice
             of_orbits = self.coords.new_zeros(*templates.position.shape, 3)
             of_crystals = self.cell.new_zeros(len(is_known), N_FEATURES)
             return Centre(of_orbits, of_orbits, of_crystals, of_crystals, is_known)
-        row = (templates.prototype - 1).clamp(min=0)
+        row = (templates.centre - 1).clamp(min=0)
         place = torch.arange(templates.position.shape[1], device=row.device)
         flat = (self.offsets[row][:, None] + place).clamp(max=len(self.coords) - 1)
         shown = (is_known[:, None] & templates.present)[..., None]
@@ -138,4 +166,11 @@ class Centres(nn.Module):
             cell=torch.where(known, self.cell[row], 0.0),
             cell_spread=torch.where(known, self.cell_spread[row], 0.0),
             is_known=is_known,
+        )
+
+    def without_prototypes(self, templates: Templates) -> Int[Tensor, " crystals"]:
+        """Centres of the same crystals if their prototypes were not known."""
+        is_known = templates.prototype > 0
+        return torch.where(
+            is_known, self.of_template[templates.prototype], templates.centre
         )

@@ -12,7 +12,7 @@ from crystalgen.model.cell import lattice_features
 from crystalgen.model.tables import symmetry_tables
 from crystalgen.representation.prototype import (
     PrototypeVocabulary,
-    prototype_indices,
+    prototypes_of,
 )
 from crystalgen.representation.table import CrystalTable
 
@@ -25,12 +25,14 @@ class Examples:
         crystals: The crystals.
         graphs: Their periodic graphs, in the same order.
         prototype: Index of each crystal's prototype, counted from 1; 0 is unknown.
+        centre: Index of its usual geometry, counted from 1; 0 is none.
         role: Role of every orbit, as flat as the orbits of ``crystals``.
     """
 
     crystals: CrystalTable
     graphs: GraphTable
     prototype: Int[np.ndarray, " crystals"]
+    centre: Int[np.ndarray, " crystals"]
     role: Int[np.ndarray, " orbits"]
 
     def __len__(self) -> int:
@@ -41,8 +43,6 @@ def label_examples(
     crystals: CrystalTable,
     graphs: GraphTable,
     vocabulary: PrototypeVocabulary,
-    *,
-    n_embedded: int,
 ) -> Examples:
     """Number the roles of every crystal and look its prototype up.
 
@@ -50,11 +50,20 @@ def label_examples(
         crystals: The crystals.
         graphs: Their graphs.
         vocabulary: Known prototypes, most frequent first.
-        n_embedded: How many of them the model has an embedding for.
     """
-    index, role = prototype_indices(crystals, vocabulary)
-    prototype = np.where(index < n_embedded, index + 1, 0)
-    return Examples(crystals=crystals, graphs=graphs, prototype=prototype, role=role)
+    prototypes = list(prototypes_of(crystals))
+    labels = np.array([vocabulary.label(each) for each in prototypes], dtype=np.int64)
+    prototype, centre = labels.reshape(-1, 2).T
+    role = np.array(
+        [role for each in prototypes for role in each.roles], dtype=np.int64
+    )
+    return Examples(
+        crystals=crystals,
+        graphs=graphs,
+        prototype=prototype,
+        centre=centre,
+        role=role,
+    )
 
 
 def collate(examples: Examples, indices: Int[np.ndarray, " batch"]) -> CrystalBatch:
@@ -78,6 +87,7 @@ def collate(examples: Examples, indices: Int[np.ndarray, " batch"]) -> CrystalBa
         position=torch.from_numpy(position),
         role=torch.from_numpy(role),
         prototype=torch.from_numpy(examples.prototype[indices]),
+        centre=torch.from_numpy(examples.centre[indices]),
     )
     n_atoms = tables.multiplicity[templates.position].sum(dim=1)
     parameters = torch.from_numpy(crystals.lattice_parameters[indices]).float()

@@ -15,15 +15,17 @@ from crystalgen.model.centres import CentreArrays, Centres, fit_centres
 from crystalgen.model.embedding import N_SPECIES
 from crystalgen.representation.framework import protostructure
 from crystalgen.representation.membership import SeenLabels, remember
-from crystalgen.representation.prototype import PrototypeVocabulary, count_prototypes
+from crystalgen.representation.prototype import (
+    MIN_SEEN,
+    PrototypeVocabulary,
+    count_prototypes,
+)
 from crystalgen.representation.table import CrystalTable
 
 MIN_PAIRS = 20
 """Neighbour pairs of two elements below which their limit is not trusted."""
 PAIR_QUANTILE = 0.005
 """Share of observed nearest distances that a limit may exclude."""
-MIN_SEEN = 2
-"""Crystals that must share a prototype before an embedding is learnt for it."""
 
 
 class Statistics(nn.Module):
@@ -33,7 +35,7 @@ class Statistics(nn.Module):
         vocabulary: Known prototypes.
         shortest: Smallest sensible distance (Å) between two elements, 0 if unknown.
         species_count: Crystals of the training data that hold each element.
-        centres: Usual geometry of the prototypes with an embedding.
+        centres: Usual geometry of the prototypes with an embedding and of templates.
         known: Protostructures of the training data.
     """
 
@@ -60,7 +62,7 @@ class Statistics(nn.Module):
         self.register_buffer("shortest", torch.from_numpy(shortest.copy()))
         self.register_buffer("species_count", torch.from_numpy(species_count.copy()))
         self.register_buffer("known_labels", torch.from_numpy(known.table.copy()))
-        self.centres = Centres(centres, vocabulary.offsets)
+        self.centres = Centres(centres, vocabulary)
 
     @classmethod
     def from_tensors(cls, tensors: dict[str, Tensor]) -> "Statistics":
@@ -109,12 +111,11 @@ def count_statistics(crystals: CrystalTable, graphs: GraphTable) -> Statistics:
     rows = np.repeat(np.arange(len(present)), np.diff(crystals.orbit_offsets))
     present[rows, crystals.species] = True
     vocabulary = count_prototypes(crystals)
-    n_embedded = int((vocabulary.count >= MIN_SEEN).sum())
     return Statistics(
         vocabulary,
         shortest_distances(crystals, graphs),
         present.sum(axis=0).astype(np.int32),
-        fit_centres(crystals, vocabulary, n_embedded),
+        fit_centres(crystals, vocabulary),
         remember_crystals(crystals),
     )
 

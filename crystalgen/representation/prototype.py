@@ -16,6 +16,10 @@ from jaxtyping import Int
 
 from crystalgen.representation.table import CrystalTable
 
+MIN_SEEN = 2
+"""Crystals that must share a prototype before an embedding is learnt for it, or a
+template before a usual geometry is."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Prototype:
@@ -30,6 +34,11 @@ class Prototype:
     space_group: int
     wyckoff: tuple[int, ...]
     roles: tuple[int, ...]
+
+    @property
+    def template(self) -> tuple[int, tuple[int, ...]]:
+        """The group and the positions, whatever sits on them."""
+        return self.space_group, self.wyckoff
 
 
 def roles_of(species: Iterable[int]) -> tuple[int, ...]:
@@ -77,6 +86,43 @@ class PrototypeVocabulary:
         """Index of each prototype, counted from 0."""
         return {self.prototype(i): i for i in range(len(self))}
 
+    @cached_property
+    def n_embedded(self) -> int:
+        """Prototypes seen at least `MIN_SEEN` times; they come first."""
+        return int((self.count >= MIN_SEEN).sum())
+
+    @cached_property
+    def templates(self) -> Mapping[tuple[int, tuple[int, ...]], int]:
+        """Number of each group with its positions seen at least `MIN_SEEN` times.
+
+        Counted from 0, in the order of their most frequent prototypes.
+        """
+        seen: Counter[tuple[int, tuple[int, ...]]] = Counter()
+        for prototype, row in self.index.items():
+            seen[prototype.template] += int(self.count[row])
+        common = (template for template, n in seen.items() if n >= MIN_SEEN)
+        return {template: number for number, template in enumerate(common)}
+
+    @cached_property
+    def template_of(self) -> Int[np.ndarray, " embedded"]:
+        """Number of the template of each prototype with an embedding."""
+        rows = (self.prototype(row).template for row in range(self.n_embedded))
+        return np.array([self.templates[row] for row in rows], dtype=np.int64)
+
+    def label(self, prototype: Prototype) -> tuple[int, int]:
+        """What a model knows a prototype by.
+
+        Returns:
+            Its embedding and its usual geometry, counted from 1; 0 is none. The usual
+            geometries are those of the prototypes with an embedding, then those of
+            the templates, for prototypes without one.
+        """
+        row = self.index.get(prototype, len(self))
+        if row < self.n_embedded:
+            return row + 1, row + 1
+        number = self.templates.get(prototype.template, -1)
+        return 0, self.n_embedded + number + 1 if number >= 0 else 0
+
     def arrays(self) -> dict[str, np.ndarray]:
         """Plain arrays, for a checkpoint."""
         return {
@@ -90,7 +136,7 @@ class PrototypeVocabulary:
 
 def count_prototypes(table: CrystalTable) -> PrototypeVocabulary:
     """Collect the prototypes of a table of crystals."""
-    seen = Counter(_prototypes(table))
+    seen = Counter(prototypes_of(table))
     ordered = sorted(seen.items(), key=lambda item: (-item[1], item[0]))
     sizes = [len(prototype.wyckoff) for prototype, _ in ordered]
     return PrototypeVocabulary(
@@ -102,21 +148,8 @@ def count_prototypes(table: CrystalTable) -> PrototypeVocabulary:
     )
 
 
-def prototype_indices(
-    table: CrystalTable, vocabulary: PrototypeVocabulary
-) -> tuple[Int[np.ndarray, " crystals"], Int[np.ndarray, " orbits"]]:
-    """Index of each crystal's prototype, -1 if unknown, and the role of each orbit."""
-    known = vocabulary.index
-    index = np.full(len(table), -1, dtype=np.int64)
-    role = np.zeros(len(table.species), dtype=np.int64)
-    for row, prototype in enumerate(_prototypes(table)):
-        start, stop = table.orbit_offsets[row : row + 2].tolist()
-        role[start:stop] = prototype.roles
-        index[row] = known.get(prototype, -1)
-    return index, role
-
-
-def _prototypes(table: CrystalTable) -> Iterator[Prototype]:
+def prototypes_of(table: CrystalTable) -> Iterator[Prototype]:
+    """The prototype of each crystal of a table."""
     for (start, stop), group in zip(
         pairwise(table.orbit_offsets.tolist()), table.space_group.tolist(), strict=True
     ):

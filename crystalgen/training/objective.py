@@ -27,9 +27,11 @@ from crystalgen.model.autoencoder import (
     Relaxations,
     draw_noise,
 )
-from crystalgen.model.batch import CrystalBatch, Templates
+from crystalgen.model.batch import CrystalBatch
+from crystalgen.model.centres import Centres
 from crystalgen.model.collate import Examples, collate
 from crystalgen.model.decoder import cell_log_likelihood, coords_log_likelihood
+from crystalgen.training.balance import balance
 from crystalgen.training.problem import Losses
 from crystalgen.training.rates import (
     detach_posteriors,
@@ -38,6 +40,11 @@ from crystalgen.training.rates import (
     unevenness,
     usage,
 )
+
+NEW_TEMPLATE_SHARE = 0.4
+"""Share of the hidden prototypes whose template is hidden too. Of the crystals of
+MP-20 whose prototype no other has, 45 % have a template that fewer than two others
+have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +74,10 @@ class ObjectiveConfig:
 
     usage_weight: float = 0.1
     """Weight of what each codebook lacks of being used evenly (nats)."""
+    balance_weight: float = 3.0
+    """Weight of drawn compositions whose charges do not balance."""
+    balance_start: float = 0.3
+    """Share of the run before which no composition is drawn."""
 
     def __post_init__(self) -> None:
         for name in (
@@ -75,6 +86,8 @@ class ObjectiveConfig:
             "rate_warmup",
             "free_bits",
             "usage_weight",
+            "balance_weight",
+            "balance_start",
         ):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be >= 0, got {getattr(self, name)}")
@@ -127,7 +140,10 @@ class AutoencoderProblem:
         networks = _unwrapped(model).generative
         if model.training:
             batch = _hide_prototypes(
-                batch, networks.config.prototype_dropout, generator
+                batch,
+                networks.statistics.centres,
+                networks.config.prototype_dropout,
+                generator,
             )
         relaxations = Relaxations(
             code_temperature=temperature(self.config.code_temperature, progress),
@@ -135,13 +151,22 @@ class AutoencoderProblem:
         )
         noise = draw_noise(networks.config, batch, generator)
         outcome: Pass = model(batch, noise, relaxations)
-        return autoencoder_losses(
+        losses = autoencoder_losses(
             _unwrapped(model),
             batch,
             outcome,
             beta=self.config.beta(progress),
             free_bits=self.config.free_bits,
             usage_weight=self.config.usage_weight,
+        )
+        weight = self.config.balance_weight
+        if not (model.training and weight and progress >= self.config.balance_start):
+            return losses
+        drawn = balance(networks, batch.templates, generator)
+        return Losses(
+            total=losses.total + weight * drawn.loss,
+            n_crystals=losses.n_crystals,
+            parts={**losses.parts, "balanced": drawn.share},
         )
 
 
@@ -229,16 +254,20 @@ def _numbered(
 
 
 def _hide_prototypes(
-    batch: CrystalBatch, share: float, generator: torch.Generator
+    batch: CrystalBatch, centres: Centres, share: float, generator: torch.Generator
 ) -> CrystalBatch:
-    """Make some prototypes unknown, so that new ones are handled too."""
+    """Make some prototypes and templates unknown, so that new ones are handled too."""
     templates = batch.templates
-    kept = torch.rand(len(batch), generator=generator, device=generator.device) >= share
-    hidden = Templates(
-        space_group=templates.space_group,
-        position=templates.position,
-        role=templates.role,
-        prototype=templates.prototype * kept.to(templates.prototype.device),
+    luck = torch.rand(len(batch), generator=generator, device=generator.device)
+    luck = luck.to(templates.prototype.device)
+    is_hidden, is_new = luck < share, luck < share * NEW_TEMPLATE_SHARE
+    centre = torch.where(
+        is_hidden, centres.without_prototypes(templates), templates.centre
+    )
+    hidden = replace(
+        templates,
+        prototype=torch.where(is_hidden, 0, templates.prototype),
+        centre=torch.where(is_new, 0, centre),
     )
     return replace(batch, templates=hidden)
 

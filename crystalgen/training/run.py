@@ -81,9 +81,7 @@ def train_run(
     statistics = count_statistics(*train_tables)
 
     def problem_of(tables: Tables) -> AutoencoderProblem:
-        examples = label_examples(
-            *tables, statistics.vocabulary, n_embedded=statistics.n_embedded
-        )
+        examples = label_examples(*tables, statistics.vocabulary)
         return AutoencoderProblem(examples=examples, config=config.objective)
 
     with nullcontext(machine) if machine else start_machine(config.train) as here:

@@ -4,10 +4,11 @@ import torch
 from hypothesis import given, settings, strategies as st
 from torch.nn.functional import one_hot
 
-from crystalgen.generation.decoding import draw_codes, draw_geometry, draw_species
+from crystalgen.generation.decoding import draw_geometry
 from crystalgen.generation.noise import Purpose, row_noise
 from crystalgen.generation.request import Request
 from crystalgen.generation.templates import TemplateSource
+from crystalgen.model.draws import draw_codes, draw_species
 from crystalgen.model.embedding import N_SPECIES
 from crystalgen.model.prior import coded_first
 from crystalgen.symmetry.lattice import constrain

@@ -5,11 +5,11 @@ import pytest
 
 from crystalgen.generation.checks import fault_of, is_known
 from crystalgen.generation.drawing import draw_block
-from crystalgen.generation.neutrality import is_neutral
 from crystalgen.generation.request import Request
 from crystalgen.generation.templates import TemplateSource
 from crystalgen.representation.crystal import SymmetricCrystal
 from crystalgen.representation.framework import protostructure
+from crystalgen.representation.neutrality import is_neutral
 from crystalgen.representation.prototype import Prototype, roles_of
 
 

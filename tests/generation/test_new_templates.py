@@ -44,7 +44,7 @@ def test_every_group_gives_legal_prototypes(weights, max_atoms):
 def legal_log_likelihood(weights, prototype, max_atoms):
     """Log-probability when at each step only legal letters are allowed."""
     prior, rules = weights.networks.prototype_prior, letter_rules(max_atoms)
-    templates = to_templates((prototype,), np.zeros(1, dtype=np.int64))
+    templates = to_templates((prototype,), weights.vocabulary)
     hidden = prior.transformer(prior.tokens(templates))[0]
     group, letters = torch.tensor(prototype.space_group), prototype.wyckoff
     total = 0.0

@@ -145,7 +145,6 @@ def test_another_seed_draws_other_templates(weights, many):
 def test_templates_are_those_that_training_saw(weights, tables, examples):
     batch = collate(examples, np.arange(len(tables[0])))
     known = weights.vocabulary
-    index = [int(i) for i in examples.prototype]
     prototypes = []
     for row, crystal in enumerate(map(tables[0].crystal, range(len(tables[0])))):
         (found,) = (
@@ -157,11 +156,12 @@ def test_templates_are_those_that_training_saw(weights, tables, examples):
             == tuple(batch.templates.role[row, : crystal.n_orbits].tolist())
         )
         prototypes.append(found)
-    again = to_templates(tuple(prototypes), np.array(index))
+    again = to_templates(tuple(prototypes), known)
     assert torch.equal(again.space_group, batch.templates.space_group)
     assert torch.equal(again.position, batch.templates.position)
     assert torch.equal(again.role, batch.templates.role)
     assert torch.equal(again.prototype, batch.templates.prototype)
+    assert torch.equal(again.centre, batch.templates.centre)
 
 
 def test_rows_of_a_draw_drop_needless_padding(many):

@@ -22,6 +22,7 @@ def templates(draw):
         position=torch.tensor(position),
         role=torch.tensor(role),
         prototype=torch.zeros(len(role), dtype=torch.long),
+        centre=torch.zeros(len(role), dtype=torch.long),
     )
 
 

@@ -5,11 +5,14 @@ import pytest
 import torch
 from hypothesis import given, settings, strategies as st
 
+from crystalgen.graphs.quotient import quotient_graph
+from crystalgen.graphs.table import GraphTable
 from crystalgen.model.autoencoder import CrystalAutoencoder, Relaxations, no_noise
 from crystalgen.model.cell import lattice_features
 from crystalgen.model.centres import Centres, fit_centres
 from crystalgen.model.collate import collate, label_examples
 from crystalgen.model.statistics import count_statistics
+from crystalgen.representation.conversion import expand
 from crystalgen.representation.crystal import SymmetricCrystal
 from crystalgen.representation.prototype import count_prototypes
 from crystalgen.representation.table import CrystalTable
@@ -34,16 +37,33 @@ def rutiles(crystals, coordinates, heights=None):
     return CrystalTable.from_crystals(varied, identifiers=[""] * len(varied))
 
 
+def to_batch(table, vocabulary):
+    graphs = GraphTable.from_graphs(
+        [
+            quotient_graph(
+                atoms.lattice,
+                atoms.frac_coords,
+                atoms.orbit_of_atom,
+                atoms.representative,
+            )
+            for atoms in map(expand, map(table.crystal, range(len(table))))
+        ]
+    )
+    examples = label_examples(table, graphs, vocabulary)
+    return collate(examples, np.arange(len(table))).templates
+
+
 def centre_of(table):
     vocabulary = count_prototypes(table)
-    return fit_centres(table, vocabulary, len(vocabulary))
+    return fit_centres(table, vocabulary)
 
 
 def test_members_that_agree_are_their_own_centre(crystals):
     table = rutiles(crystals, [0.305] * 3)
     arrays = centre_of(table)
     cell = lattice_features(torch.from_numpy(table.lattice_parameters), torch.ones(3))
-    np.testing.assert_allclose(arrays.coords, [[0, 0, 0], [0.305, 0, 0]], atol=1e-6)
+    # once for the prototype, once for its template
+    np.testing.assert_allclose(arrays.coords, 2 * [[0, 0, 0], [0.305, 0, 0]], atol=1e-6)
     np.testing.assert_allclose(arrays.sharpness, 1.0, atol=1e-6)
     np.testing.assert_allclose(arrays.cell[0, 1:], cell[0, 1:], atol=1e-6)
     np.testing.assert_allclose(arrays.cell_spread, 0.0, atol=1e-6)
@@ -84,7 +104,8 @@ def test_a_batch_gets_the_centres_of_its_prototypes(autoencoder, examples):
     statistics = autoencoder.generative.statistics
     templates = collate(examples, np.arange(14)).templates
     centre = statistics.centres(templates)
-    assert centre.is_known.tolist() == (templates.prototype > 0).tolist()
+    assert centre.is_known.tolist() == (templates.centre > 0).tolist()
+    assert (centre.is_known | (templates.prototype == 0)).all()
     assert not centre.coords[~templates.present].any()
     for part in centre[:-1]:
         assert not part[~centre.is_known].any()
@@ -97,9 +118,52 @@ def test_a_batch_gets_the_centres_of_its_prototypes(autoencoder, examples):
 
 def test_a_hidden_prototype_has_no_centre(autoencoder, examples):
     templates = collate(examples, np.arange(3)).templates
-    hidden = replace(templates, prototype=torch.zeros(3, dtype=torch.long))
-    centre = autoencoder.generative.statistics.centres(hidden)
-    assert not any(part.any() for part in centre)
+    none = torch.zeros(3, dtype=torch.long)
+    centres = autoencoder.generative.statistics.centres
+    assert not any(
+        part.any() for part in centres(replace(templates, prototype=none, centre=none))
+    )
+
+
+def test_a_prototype_seen_once_starts_from_the_centre_of_its_template(crystals):
+    """Rutile, and its positions with two different elements on the metal's."""
+    rutile = crystals[RUTILE]
+    swapped = SymmetricCrystal(
+        space_group=136,
+        wyckoff=(*rutile.wyckoff, rutile.wyckoff[1]),
+        species=(22, 8, 9),
+        free_coords=np.array([[0.0, 0, 0], [0.3, 0, 0], [0.1, 0, 0]]),
+        lattice_parameters=rutile.lattice_parameters,
+    )
+    other = replace(swapped, species=(22, 8, 8))
+    table = CrystalTable.from_crystals([swapped, other], identifiers=["", ""])
+    vocabulary = count_prototypes(table)
+    assert vocabulary.n_embedded == 0
+    arrays = fit_centres(table, vocabulary)
+    np.testing.assert_allclose(arrays.coords[1:, 0], [0.3, 0.1], atol=1e-6)
+    centres = Centres(arrays, vocabulary)
+    templates = to_batch(table, vocabulary)
+    assert templates.prototype.tolist() == [0, 0]
+    assert centres(templates).is_known.all()
+    assert centres.without_prototypes(templates).tolist() == [1, 1]
+
+
+def test_hiding_a_prototype_leaves_its_template(autoencoder, examples):
+    statistics = autoencoder.generative.statistics
+    templates = collate(examples, np.arange(14)).templates
+    vocabulary = statistics.vocabulary
+    hidden = statistics.centres.without_prototypes(templates)
+    for prototype, before, after in zip(
+        templates.prototype.tolist(),
+        templates.centre.tolist(),
+        hidden.tolist(),
+        strict=True,
+    ):
+        if not prototype:
+            assert after == before
+            continue
+        known = vocabulary.prototype(prototype - 1).template
+        assert after == statistics.n_embedded + vocabulary.templates[known] + 1
 
 
 @pytest.mark.parametrize("rows", [[0, 5, 7], [5], [12, 13]])
@@ -111,8 +175,9 @@ def test_data_in_which_no_prototype_repeats_can_be_learnt(tables, tiny_config, r
     some = type(graphs).from_graphs([graphs.graph(row) for row in rows])
     statistics = count_statistics(table, some)
     assert statistics.n_embedded == 0
+    assert not statistics.vocabulary.templates
     model = CrystalAutoencoder(tiny_config, statistics).eval()
-    examples = label_examples(table, some, statistics.vocabulary, n_embedded=0)
+    examples = label_examples(table, some, statistics.vocabulary)
     batch = collate(examples, np.arange(len(rows)))
     outcome = model(
         batch,

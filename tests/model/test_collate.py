@@ -5,7 +5,7 @@ from hypothesis import given, strategies as st
 from crystalgen.model.cell import lattice_parameters
 from crystalgen.model.collate import collate, label_examples
 from crystalgen.model.tables import symmetry_tables
-from crystalgen.representation.prototype import count_prototypes
+from crystalgen.representation.prototype import MIN_SEEN, count_prototypes
 from crystalgen.representation.table import CrystalTable
 
 N_CRYSTALS = 14
@@ -64,11 +64,15 @@ def test_padding_is_zero_everywhere(examples):
 def test_only_prototypes_with_an_embedding_are_numbered(tables):
     crystals, graphs = tables
     vocabulary = count_prototypes(crystals)
-    for n_embedded in (0, 1, 2):
-        examples = label_examples(crystals, graphs, vocabulary, n_embedded=n_embedded)
-        assert examples.prototype.max() == n_embedded
-        counted = np.bincount(examples.prototype)[1:]
-        assert counted.tolist() == vocabulary.count[:n_embedded].tolist()
+    examples = label_examples(crystals, graphs, vocabulary)
+    n_embedded = int((vocabulary.count >= MIN_SEEN).sum())
+    counted = np.bincount(examples.prototype)[1:]
+    assert counted.tolist() == vocabulary.count[:n_embedded].tolist()
+
+
+def test_a_known_prototype_has_its_own_centre(examples):
+    is_known = examples.prototype > 0
+    assert (examples.centre[is_known] == examples.prototype[is_known]).all()
 
 
 def test_a_prototype_that_is_not_in_the_vocabulary_is_unknown(tables):
@@ -76,5 +80,6 @@ def test_a_prototype_that_is_not_in_the_vocabulary_is_unknown(tables):
     other = count_prototypes(
         CrystalTable.from_crystals([crystals.crystal(5)], identifiers=["Si"])
     )
-    examples = label_examples(crystals, graphs, other, n_embedded=1)
-    assert np.flatnonzero(examples.prototype).tolist() == [5]
+    examples = label_examples(crystals, graphs, other)
+    assert not examples.prototype.any()
+    assert not examples.centre.any()

@@ -13,6 +13,7 @@ def templates():
         position=torch.tensor([[1000, 1001, 0], [900, 900, 0]]),
         role=torch.tensor([[0, 1, 0], [0, 1, 0]]),
         prototype=torch.tensor([2, 0]),
+        centre=torch.tensor([2, 0]),
     )
 
 
@@ -47,6 +48,7 @@ def test_orbits_may_be_embedded_one_after_the_other(embedding, templates):
             position=templates.position[:, place : place + 1],
             role=templates.role[:, place : place + 1],
             prototype=templates.prototype,
+            centre=templates.centre,
         )
         single = embedding(one, first_place=place)[:, 0]
         torch.testing.assert_close(single, whole[:, place])

@@ -119,7 +119,11 @@ def templates_of(group, spelled):
         role[row, : len(roles)] = torch.tensor(roles)
     zeros = torch.zeros(len(spelled), dtype=torch.long)
     return Templates(
-        space_group=zeros + group, position=position, role=role, prototype=zeros
+        space_group=zeros + group,
+        position=position,
+        role=role,
+        prototype=zeros,
+        centre=zeros,
     )
 
 
@@ -180,6 +184,7 @@ def test_the_likelihood_of_a_template_is_the_product_of_its_steps(
                     position=position[None],
                     role=torch.tensor([[role]]),
                     prototype=torch.tensor([0]),
+                    centre=torch.tensor([0]),
                 ),
                 first_place=place,
             )

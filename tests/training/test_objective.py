@@ -10,6 +10,7 @@ from crystalgen.config import build
 from crystalgen.errors import ConfigError
 from crystalgen.model.autoencoder import Relaxations, draw_noise, no_noise
 from crystalgen.model.collate import collate
+from crystalgen.training import objective
 from crystalgen.training.objective import (
     AutoencoderProblem,
     ObjectiveConfig,
@@ -170,14 +171,21 @@ def test_beta_is_zero_at_first_and_reaches_its_weight():
     assert betas[-1] == config.rate_weight
 
 
-def test_prototypes_are_hidden_in_training_only(autoencoder, examples, batch):
+def test_prototypes_are_hidden_in_training_only(
+    autoencoder, examples, batch, monkeypatch
+):
     config = replace(autoencoder.generative.config, prototype_dropout=1.0, dropout=0.0)
-    problem = AutoencoderProblem(examples=examples, config=ObjectiveConfig())
+    problem = AutoencoderProblem(
+        examples=examples, config=ObjectiveConfig(balance_weight=0.0)
+    )
+    monkeypatch.setattr(objective, "NEW_TEMPLATE_SHARE", 1.0)
     model = type(autoencoder)(config, autoencoder.generative.statistics)
     hidden = replace(
         batch,
         templates=replace(
-            batch.templates, prototype=torch.zeros_like(batch.templates.prototype)
+            batch.templates,
+            prototype=torch.zeros_like(batch.templates.prototype),
+            centre=torch.zeros_like(batch.templates.centre),
         ),
     )
 

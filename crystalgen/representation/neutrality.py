@@ -32,7 +32,7 @@ def is_neutral(species: tuple[int, ...], counts: tuple[int, ...]) -> bool:
     (True, False)
     """
     elements = [Element.from_Z(number) for number in species]
-    if len(elements) == 1 or all(element.is_metal for element in elements):
+    if len(elements) == 1 or are_metals(species):
         return True
     if not all(_states(element) for element in elements):
         return False  # helium, neon and argon; no score of metals knows them either
@@ -46,6 +46,21 @@ def is_neutral(species: tuple[int, ...], counts: tuple[int, ...]) -> bool:
         for choice in product(*options)
     )
     return is_balanced or is_metallic(species, counts)
+
+
+def are_metals(species: tuple[int, ...]) -> bool:
+    """Whether all elements are metals.
+
+    >>> are_metals((13, 28)), are_metals((11, 17))
+    (True, False)
+    """
+    return all(_metals()[number] for number in species)
+
+
+@lru_cache(maxsize=1)
+def _metals() -> tuple[bool, ...]:
+    numbers = range(1, 119)
+    return (False, *(bool(Element.from_Z(number).is_metal) for number in numbers))
 
 
 def is_metallic(species: tuple[int, ...], counts: tuple[int, ...]) -> bool:

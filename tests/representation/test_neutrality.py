@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from pymatgen.core import Composition
 
-from crystalgen.generation.neutrality import is_metallic, is_neutral, usual_states
+from crystalgen.representation.neutrality import is_metallic, is_neutral, usual_states
 
 
 def spelled(formula):
