@@ -54,7 +54,7 @@ def main() -> None:
             templates,
             seed=arguments.seed,
             temperature=1.0,
-            attempts=1,
+            rounds=1,
             allow_known=True,
         )
         for prototype, outcome in zip(templates.prototypes, outcomes, strict=True):

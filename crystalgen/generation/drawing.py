@@ -1,7 +1,11 @@
 """One block of draws, from templates to checked crystals.
 
-A draw keeps its template, and with it the space group, over all attempts; only species
+A draw keeps its template, and with it the space group, over all rounds; only species
 and geometry are drawn again when a check fails, so checks do not favour some groups.
+Nor do they favour metals, whose charges need no balance: a draw that began with metals
+alone ends with metals, any other with something else, as far as it can. Each round
+draws more species and geometries for the rows that are left, so that few rounds are
+needed and each is a batch worth computing.
 """
 
 from collections import Counter
@@ -15,7 +19,7 @@ from crystalgen.generation.candidate import Candidate, Codes
 from crystalgen.generation.checks import fault_of, is_known
 from crystalgen.generation.decoding import GeometryDraw, draw_geometry
 from crystalgen.generation.noise import Purpose, row_noise
-from crystalgen.generation.templates import TemplateDraw
+from crystalgen.generation.template_draw import TemplateDraw
 from crystalgen.generation.weights import Weights
 from crystalgen.model.batch import Templates
 from crystalgen.model.draws import SpeciesDraw, draw_species
@@ -24,29 +28,51 @@ from crystalgen.representation.crystal import (
     SymmetricCrystal,
     primitive_multiplicities,
 )
-from crystalgen.representation.neutrality import is_neutral
+from crystalgen.representation.neutrality import are_metals, is_neutral
 from crystalgen.symmetry.lattice import constrain
 from crystalgen.symmetry.wyckoff import space_group
 
 DRAWS_PER_BLOCK = 128
 """Draws computed together. Fixed: the last bits of a sum depend on the batch."""
-GEOMETRIES_PER_SPECIES = 3
-"""Geometries tried before the species are drawn again."""
+ROUNDS = 5
+"""Rounds after which a template is given up."""
+SPECIES_DRAWN = (1, 3, 6, 6, 6)
+"""Compositions drawn for each row in each round."""
+GEOMETRIES_DRAWN = (1, 2, 3, 3, 3)
+"""Geometries drawn for each row in each round."""
+CLASS_ROUNDS = 4
+"""Rounds in which metals stay metals, and other compounds what they are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Composition:
+    """Species drawn for one row."""
+
+    roles: tuple[int, ...]
+    codes: tuple[tuple[int, ...], ...]
+    log_prob: float
+    is_neutral: bool
+    is_known: bool
+    is_metal: bool
+
+    @property
+    def fault(self) -> str:
+        return "charge" if not self.is_neutral else "known" if self.is_known else ""
 
 
 @dataclass(slots=True, kw_only=True)
 class _Row:
     """Progress of one draw."""
 
-    roles: tuple[int, ...] | None = None
-    role_codes: tuple[tuple[int, ...], ...] = ()
-    log_prob: float = 0.0
-    is_neutral: bool = False
-    is_known: bool = False
-    geometries: int = 0
+    composition: _Composition | None = None
+    is_metal: bool = False
     candidate: Candidate | None = None
     fault: str = ""
     redrawn: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def is_done(self) -> bool:
+        return self.candidate is not None and not self.fault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,14 +80,27 @@ class Outcome:
     """What became of one draw.
 
     Attributes:
-        candidate: The crystal of the last attempt; None if it has no geometry at all.
-        fault: The check that the last attempt failed; empty for a valid crystal.
-        redrawn: Why attempts before it were repeated.
+        candidate: The crystal of the last round; None if it has no geometry at all.
+        fault: The check that it failed; empty for a valid crystal.
+        redrawn: Why draws before it were repeated.
     """
 
     candidate: Candidate | None
     fault: str
     redrawn: Counter[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Block:
+    """What all draws of a block share."""
+
+    weights: Weights
+    templates: TemplateDraw
+    seed: int
+    temperature: float
+    rounds: int
+    renewal: int
+    allow_known: bool
 
 
 @torch.inference_mode()
@@ -71,7 +110,8 @@ def draw_block(
     *,
     seed: int,
     temperature: float,
-    attempts: int,
+    rounds: int,
+    renewal: int = 0,
     allow_known: bool,
 ) -> list[Outcome]:
     """Draw crystals for given templates.
@@ -81,8 +121,9 @@ def draw_block(
         templates: One for each draw.
         seed: Of the run.
         temperature: Of the discrete draws.
-        attempts: Times that species or geometry may be drawn. With 1, the first draw
-            of the model is taken as it is, and its faults are only reported.
+        rounds: Rounds of drawing, at most `ROUNDS`. With 1, the first draw of the model
+            is taken as it is, and its faults are only reported.
+        renewal: Times that these draws have had other templates before.
         allow_known: Take crystals with the group, positions and elements of a
             training crystal for as good as others.
 
@@ -90,36 +131,19 @@ def draw_block(
         One outcome for each template.
     """
     rows = [_Row() for _ in templates.draws]
-    for attempt in range(attempts):
-        is_last = attempt == attempts - 1
-        waiting = np.flatnonzero([row.roles is None for row in rows])
-        if len(waiting):
-            drawn = _species(weights, templates, waiting, seed, attempt, temperature)
-            for place, index in enumerate(waiting.tolist()):
-                _keep_species(
-                    None if allow_known else weights,
-                    templates,
-                    index,
-                    rows[index],
-                    drawn,
-                    place,
-                    is_last,
-                )
-        ready = np.flatnonzero(
-            [
-                row.roles is not None and (row.candidate is None or bool(row.fault))
-                for row in rows
-            ]
-        )
-        if len(ready):
-            geometry = _geometry(
-                weights, templates, ready, rows, seed, attempt, temperature
-            )
-            for place, index in enumerate(ready.tolist()):
-                _keep_geometry(
-                    weights, templates, index, rows[index], geometry, place, is_last
-                )
-        if all(row.candidate is not None and not row.fault for row in rows):
+    block = _Block(
+        weights=weights,
+        templates=templates,
+        seed=seed,
+        temperature=temperature,
+        rounds=rounds,
+        renewal=renewal,
+        allow_known=allow_known,
+    )
+    for number in range(rounds):
+        _choose_species(block, rows, number)
+        _choose_geometry(block, rows, number)
+        if all(row.is_done for row in rows):
             break
     return [
         Outcome(candidate=row.candidate, fault=row.fault, redrawn=row.redrawn)
@@ -127,22 +151,78 @@ def draw_block(
     ]
 
 
+def _choose_species(block: _Block, rows: list[_Row], number: int) -> None:
+    """Draw species for the rows without; take the first that are new and neutral."""
+    waiting = np.flatnonzero([row.composition is None for row in rows])
+    if not len(waiting):
+        return
+    n_drawn = SPECIES_DRAWN[number]
+    attempts = np.tile(_attempts(block, SPECIES_DRAWN, number), len(waiting))
+    drawn = _species(block, waiting.repeat(n_drawn), attempts)
+    is_last = number == block.rounds - 1
+    for start, index in zip(
+        range(0, len(attempts), n_drawn), waiting.tolist(), strict=True
+    ):
+        row = rows[index]
+        for place in range(start, start + n_drawn):
+            one = _composition(block, index, drawn, place)
+            if number == 0:
+                row.is_metal = one.is_metal
+            is_unlike = one.is_metal != row.is_metal and number < CLASS_ROUNDS
+            fault = one.fault or ("class" if is_unlike else "")
+            if not fault or (is_last and place == start + n_drawn - 1):
+                row.composition = one
+                break
+            row.redrawn[fault] += 1
+
+
+def _choose_geometry(block: _Block, rows: list[_Row], number: int) -> None:
+    """Draw geometries for the rows with species; take the first without a fault."""
+    ready = np.flatnonzero(
+        [row.composition is not None and not row.is_done for row in rows]
+    )
+    if not len(ready):
+        return
+    n_drawn = GEOMETRIES_DRAWN[number]
+    attempts = np.tile(_attempts(block, GEOMETRIES_DRAWN, number), len(ready))
+    drawn = _geometry(block, ready.repeat(n_drawn), rows, attempts)
+    is_last = number == block.rounds - 1
+    for start, index in zip(
+        range(0, len(attempts), n_drawn), ready.tolist(), strict=True
+    ):
+        row = rows[index]
+        for place in range(start, start + n_drawn):
+            _take_geometry(block, index, row, drawn, place)
+            if not row.fault:
+                break
+            if not is_last:
+                row.redrawn[row.fault] += 1
+        if row.fault and not is_last:
+            row.composition = None
+
+
+def _attempts(
+    block: _Block, drawn: tuple[int, ...], number: int
+) -> Int[np.ndarray, " attempts"]:
+    """Numbers of the draws of a round, counted over all rounds and renewals."""
+    first = block.renewal * sum(drawn) + sum(drawn[:number])
+    return np.arange(first, first + drawn[number])
+
+
 def _species(
-    weights: Weights,
-    templates: TemplateDraw,
+    block: _Block,
     indices: Int[np.ndarray, " rows"],
-    seed: int,
-    attempt: int,
-    temperature: float,
+    attempts: Int[np.ndarray, " rows"],
 ) -> SpeciesDraw:
-    some = templates.rows(indices).to(weights.device)
+    weights = block.weights
+    some = block.templates.rows(indices).to(weights.device)
     n_roles = int(some.role.max()) + 1
     n_codes, n_entries = weights.config.species_codes
     noise = row_noise(
-        seed,
-        templates.draws[indices],
+        block.seed,
+        block.templates.draws[indices],
         (n_roles, n_codes * n_entries + N_SPECIES),
-        attempt=attempt,
+        attempt=attempts,
         purpose=Purpose.SPECIES,
     ).to(weights.device)
     split = n_codes * n_entries
@@ -151,61 +231,51 @@ def _species(
         some,
         noise[..., :split].unflatten(-1, (n_codes, n_entries)),
         noise[..., split:],
-        temperature=temperature,
+        temperature=block.temperature,
     )
 
 
-def _keep_species(
-    knowing: Weights | None,
-    templates: TemplateDraw,
-    index: int,
-    row: _Row,
-    drawn: SpeciesDraw,
-    place: int,
-    is_last: bool,
-) -> None:
-    """Accept the species of a row if they are new and neutral, or time is up.
-
-    They are new if ``knowing`` holds no such crystal; always without it.
-    """
-    prototype = templates.prototypes[index]
+def _composition(
+    block: _Block, index: int, drawn: SpeciesDraw, place: int
+) -> _Composition:
+    """One of the drawn compositions, with what the checks say of it."""
+    prototype = block.templates.prototypes[index]
     n_roles = max(prototype.roles) + 1
     roles = tuple(drawn.species[place, :n_roles].tolist())
     sizes = primitive_multiplicities(prototype.space_group)
     counts = [0] * n_roles
     for letter, role in zip(prototype.wyckoff, prototype.roles, strict=True):
         counts[role] += sizes[letter]
-    neutral = is_neutral(roles, tuple(counts))
-    row.is_known = knowing is not None and is_known(prototype, roles, knowing)
-    if not is_last and (row.is_known or not neutral):
-        row.redrawn["charge" if not neutral else "known"] += 1
-        return
-    row.roles, row.is_neutral, row.geometries = roles, neutral, 0
-    row.role_codes = tuple(map(tuple, drawn.codes[place, :n_roles].tolist()))
-    row.log_prob = templates.log_prob[index] + float(drawn.log_prob[place])
+    return _Composition(
+        roles=roles,
+        codes=tuple(map(tuple, drawn.codes[place, :n_roles].tolist())),
+        log_prob=block.templates.log_prob[index] + float(drawn.log_prob[place]),
+        is_neutral=is_neutral(roles, tuple(counts)),
+        is_known=not block.allow_known and is_known(prototype, roles, block.weights),
+        is_metal=are_metals(roles),
+    )
 
 
 def _geometry(
-    weights: Weights,
-    templates: TemplateDraw,
+    block: _Block,
     indices: Int[np.ndarray, " rows"],
     rows: list[_Row],
-    seed: int,
-    attempt: int,
-    temperature: float,
+    attempts: Int[np.ndarray, " rows"],
 ) -> GeometryDraw:
-    some: Templates = templates.rows(indices).to(weights.device)
+    weights = block.weights
+    some: Templates = block.templates.rows(indices).to(weights.device)
     n_roles = int(some.role.max()) + 1
     species = torch.zeros(len(indices), n_roles, dtype=torch.long)
     for place, index in enumerate(indices.tolist()):
-        roles = rows[index].roles or ()
+        composition = rows[index].composition
+        roles = composition.roles if composition else ()
         species[place, : len(roles)] = torch.tensor(roles)
     n_tokens = 1 + int(weights.networks.coded_orbits(some).sum(dim=1).max())
     noise = row_noise(
-        seed,
-        templates.draws[indices],
+        block.seed,
+        block.templates.draws[indices],
         (n_tokens, *weights.config.geometry_codes),
-        attempt=attempt,
+        attempt=attempts,
         purpose=Purpose.GEOMETRY,
     )
     return draw_geometry(
@@ -213,47 +283,38 @@ def _geometry(
         some,
         species.to(weights.device),
         noise.to(weights.device),
-        temperature=temperature,
+        temperature=block.temperature,
     )
 
 
-def _keep_geometry(
-    weights: Weights,
-    templates: TemplateDraw,
-    index: int,
-    row: _Row,
-    drawn: GeometryDraw,
-    place: int,
-    is_last: bool,
+def _take_geometry(
+    block: _Block, index: int, row: _Row, drawn: GeometryDraw, place: int
 ) -> None:
     """Build the crystal of a row and note what is wrong with it."""
-    prototype = templates.prototypes[index]
+    composition = row.composition
+    if composition is None:
+        return
+    prototype = block.templates.prototypes[index]
     n_orbits = len(prototype.wyckoff)
-    species = row.roles or ()
     crystal = SymmetricCrystal(
         space_group=prototype.space_group,
         wyckoff=prototype.wyckoff,
-        species=tuple(species[role] for role in prototype.roles),
+        species=tuple(composition.roles[role] for role in prototype.roles),
         free_coords=drawn.coords[place, :n_orbits],
         lattice_parameters=constrain(
             drawn.lattice_parameters[place],
             space_group(prototype.space_group).crystal_system,
         ),
     )
-    row.fault = "known" if row.is_known else fault_of(crystal, weights)
+    row.fault = composition.fault or fault_of(crystal, block.weights)
     row.candidate = Candidate(
-        index=int(templates.draws[index]),
+        index=int(block.templates.draws[index]),
         crystal=crystal,
         codes=Codes(
             crystal=tuple(drawn.crystal_codes[place].tolist()),
-            roles=row.role_codes,
+            roles=composition.codes,
             orbits=tuple(map(tuple, drawn.orbit_codes[place, :n_orbits].tolist())),
         ),
-        log_prob=row.log_prob + float(drawn.log_prob[place]),
-        is_neutral=row.is_neutral,
+        log_prob=composition.log_prob + float(drawn.log_prob[place]),
+        is_neutral=composition.is_neutral,
     )
-    row.geometries += 1
-    if row.fault and not is_last:
-        row.redrawn[row.fault] += 1
-        if row.geometries >= GEOMETRIES_PER_SPECIES:
-            row.roles = None

@@ -78,7 +78,7 @@ def decode(
     """
     if not templates:
         return []
-    from crystalgen.generation.templates import to_templates
+    from crystalgen.generation.template_draw import to_templates
 
     networks = weights.networks
     prototypes = tuple(

@@ -21,6 +21,7 @@ def draw_new_prototypes(
     *,
     seed: int,
     draws: Int[np.ndarray, " rows"],
+    renewal: int = 0,
     max_atoms: int,
     temperature: float,
 ) -> tuple[list[Prototype], Float64[np.ndarray, " rows"]]:
@@ -31,6 +32,7 @@ def draw_new_prototypes(
         groups: Space group of each row.
         seed: Of the run.
         draws: Number of the draw of each row.
+        renewal: Times that these draws have had other templates before.
         max_atoms: Most atoms in the primitive cell.
         temperature: Of the draws.
 
@@ -46,7 +48,7 @@ def draw_new_prototypes(
         seed,
         draws,
         (config.max_orbits, n_letters + config.max_roles),
-        attempt=1,
+        attempt=2 * renewal + 1,
         purpose=Purpose.TEMPLATE,
     ).to(weights.device)
     space_group = torch.from_numpy(groups.astype(np.int64)).to(weights.device)

@@ -44,7 +44,7 @@ def row_noise(
     draws: Int[np.ndarray, " rows"],
     shape: Sequence[int],
     *,
-    attempt: int,
+    attempt: int | Int[np.ndarray, " rows"],
     purpose: Purpose,
 ) -> Float[Tensor, "rows ..."]:
     """Gumbel(0, 1) noise, one row for each draw from its own stream.
@@ -52,8 +52,9 @@ def row_noise(
     A row of a larger first axis begins like one of a smaller, so padding is harmless.
     """
     noise = np.empty((len(draws), *shape), dtype=np.float32)
-    for row, draw in enumerate(draws.tolist()):
-        generator = stream(seed, draw, attempt=attempt, purpose=purpose)
+    attempts = np.broadcast_to(attempt, len(draws)).tolist()
+    for row, (draw, number) in enumerate(zip(draws.tolist(), attempts, strict=True)):
+        generator = stream(seed, draw, attempt=number, purpose=purpose)
         generator.standard_exponential(out=noise[row], dtype=np.float32)
     np.maximum(noise, np.finfo(np.float32).tiny, out=noise)
     return torch.from_numpy(-np.log(noise))

@@ -14,14 +14,20 @@ import torch
 
 from crystalgen.errors import RequestError
 from crystalgen.generation.candidate import Candidate, Tally
-from crystalgen.generation.drawing import DRAWS_PER_BLOCK, Outcome, draw_block
+from crystalgen.generation.drawing import (
+    DRAWS_PER_BLOCK,
+    ROUNDS,
+    Outcome,
+    draw_block,
+)
 from crystalgen.generation.duplicates import SeenCrystals
 from crystalgen.generation.request import Request
+from crystalgen.generation.template_draw import TemplateDraw
 from crystalgen.generation.templates import TemplateSource
 from crystalgen.generation.weights import Weights, load_weights
 
-ATTEMPTS = 12
-"""Times that the species or geometry of one draw may be drawn."""
+RENEWALS = 2
+"""Times that a template with which nothing succeeds is replaced by one like it."""
 TRIES_PER_CRYSTAL = 5
 """Draws after which a run gives up, per crystal asked for."""
 MIN_TRIES = 4 * DRAWS_PER_BLOCK
@@ -132,14 +138,40 @@ def run_blocks(
     for block in blocks:
         first = block * DRAWS_PER_BLOCK
         templates = source.draw(seed, np.arange(first, first + DRAWS_PER_BLOCK))
-        outcomes += draw_block(
+        outcomes += _draw_until_valid(weights, source, seed, templates)
+    return outcomes
+
+
+def _draw_until_valid(
+    weights: Weights, source: TemplateSource, seed: int, templates: TemplateDraw
+) -> list[Outcome]:
+    """Draw one block, and again with other templates where nothing succeeded."""
+    outcomes: list[Outcome] = []
+    failed = places = np.arange(len(templates.draws))
+    for renewal in range(RENEWALS + 1):
+        if renewal:
+            templates = source.draw_again(seed, templates, failed, renewal=renewal)
+            places = places[failed]
+        drawn = draw_block(
             weights,
             templates,
             seed=seed,
             temperature=source.request.temperature,
-            attempts=ATTEMPTS,
+            rounds=ROUNDS,
+            renewal=renewal,
             allow_known=source.request.allow_known,
         )
+        for place, outcome in zip(places.tolist(), drawn, strict=True):
+            if renewal:
+                earlier = outcomes[place]
+                earlier.redrawn[earlier.fault] += 1
+                outcome.redrawn.update(earlier.redrawn)
+                outcomes[place] = outcome
+            else:
+                outcomes.append(outcome)
+        failed = np.flatnonzero([bool(outcome.fault) for outcome in drawn])
+        if not len(failed):
+            break
     return outcomes
 
 

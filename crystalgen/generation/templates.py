@@ -7,9 +7,9 @@ allows are ever drawn.
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float64, Int
 
 from crystalgen.errors import RequestError
@@ -17,11 +17,11 @@ from crystalgen.generation.new_templates import draw_new_prototypes
 from crystalgen.generation.noise import Purpose, stream
 from crystalgen.generation.reachability import is_reachable
 from crystalgen.generation.request import Request
+from crystalgen.generation.template_draw import TemplateDraw, to_templates
 from crystalgen.generation.weights import Weights
-from crystalgen.model.batch import Templates
-from crystalgen.model.tables import N_GROUPS, symmetry_tables
+from crystalgen.model.tables import N_GROUPS
 from crystalgen.representation.crystal import primitive_multiplicities
-from crystalgen.representation.prototype import Prototype, PrototypeVocabulary
+from crystalgen.representation.prototype import Prototype
 
 NEW_SHARE = 0.15
 """Share of Good and Turing's estimate of the chance that a crystal has a new prototype
@@ -29,34 +29,12 @@ NEW_SHARE = 0.15
 autoregressive prior; lower than 1 because new templates are the ones that fail."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TemplateDraw:
-    """Templates of some draws.
+class _Pick(NamedTuple):
+    """A group, and a known prototype of it or None for a new one."""
 
-    Attributes:
-        draws: Number of each draw.
-        prototypes: Template of each draw.
-        templates: The same as tensors.
-        log_prob: Log-probability of each template, in nats.
-    """
-
-    draws: Int[np.ndarray, " rows"]
-    prototypes: tuple[Prototype, ...]
-    templates: Templates
-    log_prob: Float64[np.ndarray, " rows"]
-
-    def rows(self, indices: Int[np.ndarray, " some"]) -> Templates:
-        """Some of the templates, without needless padding."""
-        chosen = torch.from_numpy(np.asarray(indices, dtype=np.int64))
-        position = self.templates.position[chosen]
-        width = int((position > 0).sum(dim=1).max())
-        return Templates(
-            space_group=self.templates.space_group[chosen],
-            position=position[:, :width],
-            role=self.templates.role[chosen, :width],
-            prototype=self.templates.prototype[chosen],
-            centre=self.templates.centre[chosen],
-        )
+    group: int
+    prototype: Prototype | None
+    log_prob: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,43 +99,109 @@ class TemplateSource:
             seed: Of the run.
             draws: Numbers of the draws.
         """
-        prototypes: list[Prototype | None] = []
-        log_prob = np.zeros(len(draws))
-        new: dict[int, int] = {}
-        for place, index in enumerate(draws.tolist()):
+        picks: list[_Pick] = []
+        for index in draws.tolist():
             rng = stream(seed, index, attempt=0, purpose=Purpose.TEMPLATE)
             group = _pick(self.group_probability, rng.random())
-            chance = self.new_probability[group]
-            log_prob[place] = np.log(self.group_probability[group])
-            if rng.random() < chance:
-                new[place] = group
-                prototypes.append(None)
-                log_prob[place] += np.log(chance)
-                continue
-            members = self._members[group]
-            share = self.row_weight[members] / self.row_weight[members].sum()
-            row = _pick(share, rng.random())
-            prototypes.append(self.weights.vocabulary.prototype(int(members[row])))
-            log_prob[place] += np.log((1 - chance) * share[row])
-        if new:
-            places = list(new)
+            is_new = bool(rng.random() < self.new_probability[group])
+            log_prob = float(np.log(self.group_probability[group]))
+            picks.append(self._known(rng, group, is_new=is_new, log_prob=log_prob))
+        return self._complete(seed, draws, picks, renewal=0)
+
+    def draw_again(
+        self,
+        seed: int,
+        earlier: TemplateDraw,
+        failed: Int[np.ndarray, " some"],
+        *,
+        renewal: int,
+    ) -> TemplateDraw:
+        """Other templates for draws in which nothing succeeded.
+
+        Each has the group of the earlier one, and as many elements if it is a known
+        prototype; a new one is replaced by a new one. So what is hard to draw does not
+        become rare.
+
+        Args:
+            seed: Of the run.
+            earlier: The templates that failed, among others.
+            failed: Which of them failed.
+            renewal: How often these draws have had other templates, from 1.
+        """
+        draws = earlier.draws[failed]
+        picks: list[_Pick] = []
+        for place, index in zip(failed.tolist(), draws.tolist(), strict=True):
+            rng = stream(seed, index, attempt=2 * renewal, purpose=Purpose.TEMPLATE)
+            before = earlier.prototypes[place]
+            picks.append(
+                self._known(
+                    rng,
+                    before.space_group,
+                    is_new=bool(earlier.is_new[place]),
+                    log_prob=float(np.log(self.group_probability[before.space_group])),
+                    n_elements=before.n_elements,
+                )
+            )
+        return self._complete(seed, draws, picks, renewal=renewal)
+
+    def _known(
+        self,
+        rng: np.random.Generator,
+        group: int,
+        *,
+        is_new: bool,
+        log_prob: float,
+        n_elements: int = 0,
+    ) -> "_Pick":
+        """Pick a known prototype of a group, unless it is to be a new one."""
+        chance = self.new_probability[group]
+        if is_new:
+            return _Pick(group, None, log_prob + float(np.log(chance)))
+        members = self._members[group]
+        weight = self.row_weight[members]
+        share = weight / weight.sum()
+        alike = weight
+        if n_elements:
+            alike = weight * (self._elements[members] == n_elements)
+        row = _pick(alike, rng.random())
+        prototype = self.weights.vocabulary.prototype(int(members[row]))
+        return _Pick(
+            group, prototype, log_prob + float(np.log((1 - chance) * share[row]))
+        )
+
+    def _complete(
+        self,
+        seed: int,
+        draws: Int[np.ndarray, " rows"],
+        picks: "list[_Pick]",
+        *,
+        renewal: int,
+    ) -> TemplateDraw:
+        """Draw the new prototypes among some templates."""
+        is_new = np.array([pick.prototype is None for pick in picks])
+        log_prob = np.array([pick.log_prob for pick in picks])
+        prototypes = [pick.prototype for pick in picks]
+        places = np.flatnonzero(is_new)
+        if len(places):
             drawn, gained = draw_new_prototypes(
                 self.weights,
-                np.array([new[place] for place in places]),
+                np.array([picks[place].group for place in places]),
                 seed=seed,
                 draws=draws[places],
+                renewal=renewal,
                 max_atoms=self.max_atoms,
                 temperature=self.request.temperature,
             )
-            for place, prototype, gain in zip(places, drawn, gained, strict=True):
+            log_prob[places] += gained
+            for place, prototype in zip(places.tolist(), drawn, strict=True):
                 prototypes[place] = prototype
-                log_prob[place] += gain
         complete = tuple(p for p in prototypes if p is not None)
         return TemplateDraw(
             draws=draws,
             prototypes=complete,
             templates=to_templates(complete, self.weights.vocabulary),
             log_prob=log_prob,
+            is_new=is_new,
         )
 
     @cached_property
@@ -194,39 +238,17 @@ class TemplateSource:
         return np.add.reduceat(np.array(sizes), vocabulary.offsets[:-1])
 
     @cached_property
+    def _elements(self) -> Int[np.ndarray, " prototypes"]:
+        """Distinct elements of each known prototype."""
+        vocabulary = self.weights.vocabulary
+        return np.maximum.reduceat(vocabulary.role, vocabulary.offsets[:-1]) + 1
+
+    @cached_property
     def _members(self) -> dict[int, Int[np.ndarray, " rows"]]:
         """Known prototypes of each group that the request allows."""
         fits = np.flatnonzero(self._fits)
         groups = self.weights.vocabulary.space_group[fits]
         return {int(group): fits[groups == group] for group in np.unique(groups)}
-
-
-def to_templates(
-    prototypes: tuple[Prototype, ...], vocabulary: PrototypeVocabulary
-) -> Templates:
-    """Prototypes as padded tensors.
-
-    Args:
-        prototypes: Groups, positions and roles.
-        vocabulary: Prototypes that the model knows.
-    """
-    first = symmetry_tables().first_position
-    width = max(len(prototype.wyckoff) for prototype in prototypes)
-    position = torch.zeros(len(prototypes), width, dtype=torch.long)
-    role = torch.zeros_like(position)
-    for row, prototype in enumerate(prototypes):
-        n_orbits = len(prototype.wyckoff)
-        letters = torch.tensor(prototype.wyckoff)
-        position[row, :n_orbits] = first[prototype.space_group] + letters
-        role[row, :n_orbits] = torch.tensor(prototype.roles)
-    labels = torch.tensor([vocabulary.label(prototype) for prototype in prototypes])
-    return Templates(
-        space_group=torch.tensor([p.space_group for p in prototypes]),
-        position=position,
-        role=role,
-        prototype=labels[:, 0],
-        centre=labels[:, 1],
-    )
 
 
 def _pick(probability: Float64[np.ndarray, " items"], uniform: float) -> int:

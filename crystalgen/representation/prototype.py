@@ -36,6 +36,11 @@ class Prototype:
     roles: tuple[int, ...]
 
     @property
+    def n_elements(self) -> int:
+        """Distinct elements."""
+        return max(self.roles) + 1
+
+    @property
     def template(self) -> tuple[int, tuple[int, ...]]:
         """The group and the positions, whatever sits on them."""
         return self.space_group, self.wyckoff

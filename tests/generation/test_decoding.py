@@ -123,6 +123,7 @@ def test_padding_changes_no_species(weights, templates):
             ],
             role=templates.role[row : row + 1, : int(templates.present[row].sum())],
             prototype=templates.prototype[row : row + 1],
+            centre=templates.centre[row : row + 1],
         )
         n_own = int(one.role.max()) + 1
         alone = draw_species(

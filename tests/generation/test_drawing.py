@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from crystalgen.generation.checks import fault_of, is_known
-from crystalgen.generation.drawing import draw_block
+from crystalgen.generation.drawing import CLASS_ROUNDS, ROUNDS, draw_block
 from crystalgen.generation.request import Request
 from crystalgen.generation.templates import TemplateSource
 from crystalgen.representation.crystal import SymmetricCrystal
 from crystalgen.representation.framework import protostructure
-from crystalgen.representation.neutrality import is_neutral
+from crystalgen.representation.neutrality import are_metals, is_neutral
 from crystalgen.representation.prototype import Prototype, roles_of
 
 
@@ -19,13 +19,13 @@ def made(outcome):
     return outcome.candidate
 
 
-def draw(weights, templates, *, attempts, allow_known=True):
+def draw(weights, templates, *, rounds, allow_known=True):
     return draw_block(
         weights,
         templates,
         seed=3,
         temperature=1.0,
-        attempts=attempts,
+        rounds=rounds,
         allow_known=allow_known,
     )
 
@@ -38,7 +38,7 @@ def templates(weights):
 
 @pytest.fixture(scope="module")
 def outcomes(weights, templates):
-    return draw(weights, templates, attempts=8)
+    return draw(weights, templates, rounds=ROUNDS)
 
 
 def test_every_draw_has_one_outcome_and_keeps_its_template(templates, outcomes):
@@ -63,7 +63,8 @@ def test_some_draws_are_valid_and_their_crystals_pass_all_checks(weights, outcom
 
 def test_a_fault_is_the_one_that_the_crystal_has(weights, outcomes):
     for outcome in outcomes:
-        assert outcome.fault == fault_of(made(outcome).crystal, weights)
+        fault = fault_of(made(outcome).crystal, weights)
+        assert outcome.fault == (fault if made(outcome).is_neutral else "charge")
 
 
 def test_training_crystals_are_known(weights, crystals):
@@ -85,7 +86,7 @@ def test_known_crystals_are_no_valid_ones_unless_allowed(weights, templates, out
         return sum(label in weights.known for label in labels)
 
     assert n_known(outcomes) > 0
-    new = draw(weights, templates, attempts=8, allow_known=False)
+    new = draw(weights, templates, rounds=ROUNDS, allow_known=False)
     assert n_known(new) == 0
     assert sum(each.redrawn["known"] for each in new) > 0
 
@@ -95,7 +96,7 @@ def test_neutrality_is_reported_as_it_is(outcomes):
         composition = made(outcome).crystal.composition
         neutral = is_neutral(tuple(composition), tuple(composition.values()))
         assert made(outcome).is_neutral == neutral
-        assert neutral or outcome.redrawn["charge"] > 0
+        assert neutral or outcome.fault == "charge"
 
 
 def test_codes_belong_to_the_crystal(outcomes, weights):
@@ -115,15 +116,27 @@ def test_codes_belong_to_the_crystal(outcomes, weights):
         assert made(outcome).log_prob < 0
 
 
-def test_one_attempt_takes_the_model_as_it_is(weights, templates):
-    raw = draw(weights, templates, attempts=1)
+def test_metals_stay_metals_and_others_stay_others(weights, templates):
+    raw = draw(weights, templates, rounds=1)
+    more = draw(weights, templates, rounds=CLASS_ROUNDS)
+    kept = 0
+    for first, last in zip(raw, more, strict=True):
+        if not last.fault:
+            kinds = {are_metals(made(each).crystal.species) for each in (first, last)}
+            assert len(kinds) == 1
+            kept += made(first).crystal.species != made(last).crystal.species
+    assert kept > 0
+
+
+def test_one_round_takes_the_model_as_it_is(weights, templates):
+    raw = draw(weights, templates, rounds=1)
     assert all(made(outcome) for outcome in raw)
     assert not any(outcome.redrawn for outcome in raw)
     assert any(not made(outcome).is_neutral for outcome in raw)
 
 
-def test_more_attempts_never_lose_a_valid_neutral_crystal(weights, templates, outcomes):
-    raw = draw(weights, templates, attempts=1)
+def test_more_rounds_never_lose_a_valid_neutral_crystal(weights, templates, outcomes):
+    raw = draw(weights, templates, rounds=1)
     for one, more in zip(raw, outcomes, strict=True):
         if not one.fault and made(one).is_neutral:
             assert made(more).codes == made(one).codes
@@ -131,7 +144,7 @@ def test_more_attempts_never_lose_a_valid_neutral_crystal(weights, templates, ou
 
 
 def test_the_same_seed_draws_the_same_crystals(weights, templates, outcomes):
-    again = draw(weights, templates, attempts=8)
+    again = draw(weights, templates, rounds=ROUNDS)
     for one, two in zip(outcomes, again, strict=True):
         a, b = made(one).crystal, made(two).crystal
         assert a.species == b.species
@@ -192,8 +205,9 @@ def test_outcomes_do_not_depend_on_other_draws_of_the_block(
         prototypes=tuple(templates.prototypes[i] for i in some),
         templates=templates.rows(some),
         log_prob=templates.log_prob[some],
+        is_new=templates.is_new[some],
     )
-    alone = draw(weights, fewer, attempts=8)
+    alone = draw(weights, fewer, rounds=ROUNDS)
     for place, index in enumerate(some):
         one, two = made(alone[place]), made(outcomes[index])
         assert one.codes == two.codes

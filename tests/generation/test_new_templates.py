@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from crystalgen.generation.new_templates import draw_new_prototypes
-from crystalgen.generation.templates import to_templates
+from crystalgen.generation.template_draw import to_templates
 from crystalgen.generation.weights import load_weights
 from crystalgen.graphs.table import GraphTable
 from crystalgen.representation.crystal import primitive_multiplicities

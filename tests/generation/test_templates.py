@@ -8,7 +8,8 @@ from scipy import stats
 
 from crystalgen.errors import RequestError
 from crystalgen.generation.request import Request
-from crystalgen.generation.templates import TemplateSource, to_templates
+from crystalgen.generation.template_draw import to_templates
+from crystalgen.generation.templates import TemplateSource
 from crystalgen.model.collate import collate
 from crystalgen.representation.crystal import primitive_multiplicities
 from crystalgen.representation.legality import is_legal, letter_rules
@@ -170,3 +171,35 @@ def test_rows_of_a_draw_drop_needless_padding(many):
     templates = many.rows(some)
     assert templates.position.shape == (5, 2)
     assert templates.present.all()
+
+
+@settings(max_examples=10)
+@given(
+    failed=st.lists(st.integers(0, 63), min_size=1, max_size=9, unique=True),
+    renewal=st.integers(1, 3),
+)
+def test_a_replaced_template_is_like_the_one_before(weights, failed, renewal):
+    source = source_of(weights)
+    earlier = source.draw(0, np.arange(64))
+    some = np.array(failed)
+    again = source.draw_again(0, earlier, some, renewal=renewal)
+    assert again.draws.tolist() == failed
+    assert again.is_new.tolist() == earlier.is_new[some].tolist()
+    for place, number in enumerate(failed):
+        before, after = earlier.prototypes[number], again.prototypes[place]
+        assert after.space_group == before.space_group
+        if not again.is_new[place]:
+            assert after.n_elements == before.n_elements
+            assert after in weights.vocabulary.index
+    assert np.isfinite(again.log_prob).all()
+
+
+def test_a_template_is_replaced_by_another_each_time(weights):
+    source = source_of(weights, space_groups=(19,))
+    earlier = source.draw(0, np.arange(64))
+    everything = np.arange(64)
+    one, two = (
+        source.draw_again(0, earlier, everything, renewal=renewal) for renewal in (1, 2)
+    )
+    assert one.prototypes != earlier.prototypes
+    assert one.prototypes != two.prototypes
