@@ -17,9 +17,10 @@ class Codes:
     """The discrete latents of a crystal.
 
     Attributes:
-        crystal: Codes of the crystal as a whole.
+        crystal: Codes of the crystal as a whole; -1 where the geometry is the most
+            likely one and no codes of it were drawn.
         roles: Species codes of each distinct element, in order of first appearance.
-        orbits: Geometry codes of each orbit; empty where nothing is free.
+        orbits: Geometry codes of each orbit; 0 where nothing is free.
     """
 
     crystal: tuple[int, ...]

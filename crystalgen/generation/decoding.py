@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64, Int
+from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 from torch.nn.functional import one_hot
 
@@ -19,14 +19,18 @@ from crystalgen.model.draws import draw_codes
 from crystalgen.model.embedding import N_SPECIES
 from crystalgen.model.prior import coded_first
 
+NO_CODE = -1
+"""Stands for geometry codes that were not drawn: the most likely geometry of all."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeometryDraw:
     """Cells and coordinates of a batch.
 
     Attributes:
-        crystal_codes: Codes of each crystal.
-        orbit_codes: Codes of each orbit; 0 where an orbit has none.
+        crystal_codes: Codes of each crystal; `NO_CODE` for the most likely geometry.
+        orbit_codes: Codes of each orbit; 0 where an orbit has none, `NO_CODE` for the
+            most likely geometry.
         coords: Free coordinates in [0, 1).
         lattice_parameters: a, b, c in Å, alpha, beta, gamma in degrees.
         log_prob: Log-probability of the codes given template and species.
@@ -46,6 +50,7 @@ def draw_geometry(
     noise: Float[Tensor, "crystals tokens codes entries"],
     *,
     temperature: float,
+    is_coded: Bool[Tensor, " crystals"],
 ) -> GeometryDraw:
     """Draw geometry codes from the prior and decode the most likely geometry.
 
@@ -55,7 +60,47 @@ def draw_geometry(
         species: Atomic number of each role; 0 on padding.
         noise: Gumbel noise for the crystal (first) and at least all coded orbits.
         temperature: Of the draws.
+        is_coded: False for crystals that get the most likely geometry of all codes.
     """
+    n_crystals, n_orbits = templates.position.shape
+    shape = (n_crystals, n_orbits, networks.config.geometry_codes[0])
+    orbit_codes = torch.full(shape, NO_CODE, device=species.device)
+    crystal_codes = orbit_codes[:, 0].clone()
+    log_prob = torch.zeros(n_crystals, device=species.device)
+    rows = torch.nonzero(is_coded).squeeze(1)
+    if len(rows):
+        crystal_codes[rows], orbit_codes[rows], log_prob[rows] = _draw_geometry_codes(
+            networks,
+            templates.rows(rows),
+            species[rows],
+            noise[rows],
+            temperature=temperature,
+        )
+    coords, parameters = decode_geometry(
+        networks, templates, species, orbit_codes, crystal_codes
+    )
+    return GeometryDraw(
+        crystal_codes=crystal_codes,
+        orbit_codes=orbit_codes,
+        coords=coords,
+        lattice_parameters=parameters,
+        log_prob=log_prob,
+    )
+
+
+def _draw_geometry_codes(
+    networks: GenerativeNetworks,
+    templates: Templates,
+    species: Int[Tensor, "crystals roles"],
+    noise: Float[Tensor, "crystals tokens codes entries"],
+    *,
+    temperature: float,
+) -> tuple[
+    Int[Tensor, "crystals codes"],
+    Int[Tensor, "crystals orbits codes"],
+    Float[Tensor, " crystals"],
+]:
+    """Draw codes of crystals and orbits, with their log-probability."""
     order, coded = coded_first(networks.coded_orbits(templates))
     identity = one_hot(species, N_SPECIES).float()
     context = networks.geometry_prior.context(templates, identity, order)
@@ -71,17 +116,7 @@ def draw_geometry(
     orbit_codes = codes.new_zeros(len(codes), n_orbits, codes.shape[2])
     rows = torch.arange(len(codes), device=codes.device)[:, None]
     orbit_codes[rows, order] = codes[:, 1:] * coded[..., None]
-    crystal_codes = codes[:, 0]
-    coords, parameters = decode_geometry(
-        networks, templates, species, orbit_codes, crystal_codes
-    )
-    return GeometryDraw(
-        crystal_codes=crystal_codes,
-        orbit_codes=orbit_codes,
-        coords=coords,
-        lattice_parameters=parameters,
-        log_prob=log_prob,
-    )
+    return codes[:, 0], orbit_codes, log_prob
 
 
 def decode_geometry(
@@ -91,14 +126,18 @@ def decode_geometry(
     orbit_codes: Int[Tensor, "crystals orbits codes"],
     crystal_codes: Int[Tensor, "crystals codes"],
 ) -> tuple[Float64[np.ndarray, "crystals orbits 3"], Float64[np.ndarray, "crystals 6"]]:
-    """Most likely coordinates and cell (Å, degrees) of given codes and species."""
+    """Most likely coordinates and cell (Å, degrees) of given codes and species.
+
+    Where the codes of a crystal are `NO_CODE`, they are left open.
+    """
     n_entries = networks.orbit_codes.n_entries
     identity = one_hot(species, N_SPECIES).float()
     prediction = networks.decode_geometry(
         templates,
         identity,
-        one_hot(orbit_codes, n_entries).float(),
-        one_hot(crystal_codes, n_entries).float(),
+        one_hot(orbit_codes.clamp(min=0), n_entries).float(),
+        one_hot(crystal_codes.clamp(min=0), n_entries).float(),
+        crystal_codes[:, 0] != NO_CODE,
     )
     free = networks.geometry_decoder.free_coords(templates)
     return to_arrays(networks, templates, most_likely(prediction, free))

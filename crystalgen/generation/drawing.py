@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 
 from crystalgen.generation.candidate import Candidate, Codes
 from crystalgen.generation.checks import fault_of, is_known
@@ -185,7 +185,9 @@ def _choose_geometry(block: _Block, rows: list[_Row], number: int) -> None:
         return
     n_drawn = GEOMETRIES_DRAWN[number]
     attempts = np.tile(_attempts(block, GEOMETRIES_DRAWN, number), len(ready))
-    drawn = _geometry(block, ready.repeat(n_drawn), rows, attempts)
+    # the most likely geometry first, then others
+    is_coded = torch.arange(len(attempts)) % n_drawn > 0
+    drawn = _geometry(block, ready.repeat(n_drawn), rows, attempts, is_coded)
     is_last = number == block.rounds - 1
     for start, index in zip(
         range(0, len(attempts), n_drawn), ready.tolist(), strict=True
@@ -261,6 +263,7 @@ def _geometry(
     indices: Int[np.ndarray, " rows"],
     rows: list[_Row],
     attempts: Int[np.ndarray, " rows"],
+    is_coded: Bool[torch.Tensor, " rows"],
 ) -> GeometryDraw:
     weights = block.weights
     some: Templates = block.templates.rows(indices).to(weights.device)
@@ -284,6 +287,7 @@ def _geometry(
         species.to(weights.device),
         noise.to(weights.device),
         temperature=block.temperature,
+        is_coded=is_coded.to(weights.device),
     )
 
 

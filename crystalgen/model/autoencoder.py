@@ -29,12 +29,16 @@ from crystalgen.model.statistics import Statistics
 
 
 class Noise(NamedTuple):
-    """Gumbel noise of every discrete draw in one pass; zeros make it deterministic."""
+    """Gumbel noise of every discrete draw in one pass; zeros make it deterministic.
+
+    Noise too, though not Gumbel's: which crystals show the decoder no geometry codes.
+    """
 
     species_codes: Float[Tensor, "crystals roles codes entries"]
     orbit_codes: Float[Tensor, "crystals orbits codes entries"]
     crystal_codes: Float[Tensor, "crystals codes entries"]
     species: Float[Tensor, "crystals roles species"]
+    is_coded: Bool[Tensor, " crystals"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,14 +106,24 @@ class GenerativeNetworks(nn.Module):
         species: Float[Tensor, "crystals roles species"],
         orbit_codes: Float[Tensor, "crystals orbits codes entries"],
         crystal_codes: Float[Tensor, "crystals codes entries"],
+        is_coded: Bool[Tensor, " crystals"],
     ) -> GeometryPrediction:
-        """Cell and coordinates from (relaxed) one-hot species and codes."""
-        coded = self.coded_orbits(templates)[..., None]
+        """Cell and coordinates from (relaxed) one-hot species and codes.
+
+        Args:
+            templates: Groups, positions and roles.
+            species: Element of each role.
+            orbit_codes: Geometry codes of each orbit.
+            crystal_codes: Geometry codes of each crystal.
+            is_coded: False for crystals whose geometry codes are not to be read: they
+                get the most likely geometry of all.
+        """
+        coded = self.coded_orbits(templates) & is_coded[:, None]
         return self.geometry_decoder(
             templates,
             species,
-            self.orbit_codes.embed(orbit_codes) * coded,
-            self.crystal_codes.embed(crystal_codes),
+            self.orbit_codes.embed(orbit_codes) * coded[..., None],
+            self.crystal_codes.embed(crystal_codes) * is_coded[:, None],
             self.statistics.centres(templates),
         )
 
@@ -172,7 +186,7 @@ class CrystalAutoencoder(nn.Module):
         if relaxations.detach_species:
             species = species.detach()
         geometry = generative.decode_geometry(
-            templates, species, of_orbits.sample, of_crystals.sample
+            templates, species, of_orbits.sample, of_crystals.sample, noise.is_coded
         )
         species_context = generative.species_prior.context(templates, n_roles)
         order, coded = coded_first(generative.coded_orbits(templates))
@@ -204,9 +218,20 @@ class CrystalAutoencoder(nn.Module):
 
 
 def draw_noise(
-    config: ModelConfig, batch: CrystalBatch, generator: torch.Generator
+    config: ModelConfig,
+    batch: CrystalBatch,
+    generator: torch.Generator,
+    *,
+    hidden_share: float = 0.0,
 ) -> Noise:
-    """Gumbel noise for one pass over a batch."""
+    """Noise for one pass over a batch.
+
+    Args:
+        config: Shape of the networks.
+        batch: The crystals.
+        generator: Source of the noise.
+        hidden_share: Share of the crystals whose geometry codes are hidden.
+    """
     n_crystals, n_orbits = batch.templates.position.shape
     n_roles = batch.species.shape[1]
     shapes = (
@@ -216,9 +241,9 @@ def draw_noise(
         (n_crystals, n_roles, N_SPECIES),
     )
     device = batch.species.device
-    return Noise(
-        *(gumbel_noise(shape, generator=generator, device=device) for shape in shapes)
-    )
+    gumbel = (gumbel_noise(each, generator=generator, device=device) for each in shapes)
+    luck = torch.rand(n_crystals, generator=generator, device=generator.device)
+    return Noise(*gumbel, is_coded=(luck >= hidden_share).to(device))
 
 
 def no_noise(config: ModelConfig, batch: CrystalBatch) -> Noise:
@@ -231,4 +256,5 @@ def no_noise(config: ModelConfig, batch: CrystalBatch) -> Noise:
         zeros(n_crystals, n_orbits, *config.geometry_codes),
         zeros(n_crystals, *config.geometry_codes),
         zeros(n_crystals, n_roles, N_SPECIES),
+        is_coded=torch.ones_like(batch.templates.space_group, dtype=torch.bool),
     )

@@ -44,6 +44,10 @@ class Templates:
         last = self.role.amax(dim=1, keepdim=True)
         return torch.arange(n_roles, device=last.device) <= last
 
+    def rows(self, which: Int[Tensor, " some"]) -> "Templates":
+        """Some of the templates, in the order asked for."""
+        return Templates(**{f.name: getattr(self, f.name)[which] for f in fields(self)})
+
     def to(self, device: torch.device) -> "Templates":
         """The same templates on another device."""
         return Templates(**_moved(self, device))

@@ -52,6 +52,9 @@ class ModelConfig:
     """Drop-out of the priors."""
     prototype_dropout: float = 0.4
     """Share of training crystals whose prototype embedding is hidden."""
+    geometry_dropout: float = 0.3
+    """Share of training crystals whose geometry codes are hidden, so that the decoder
+    also knows the most likely geometry of given species."""
 
     def __post_init__(self) -> None:
         for width in (self.width, self.species_prior_width):

@@ -84,13 +84,7 @@ def _several(templates: Templates, generator: torch.Generator) -> Templates:
         len(templates.role), generator=generator, device=generator.device
     )
     rows = order[:N_TEMPLATES].repeat_interleave(N_DRAWS).to(templates.role.device)
-    return Templates(
-        space_group=templates.space_group[rows],
-        position=templates.position[rows],
-        role=templates.role[rows],
-        prototype=templates.prototype[rows],
-        centre=templates.centre[rows],
-    )
+    return templates.rows(rows)
 
 
 def _judge(

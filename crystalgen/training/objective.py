@@ -149,7 +149,12 @@ class AutoencoderProblem:
             code_temperature=temperature(self.config.code_temperature, progress),
             species_temperature=temperature(self.config.species_temperature, progress),
         )
-        noise = draw_noise(networks.config, batch, generator)
+        noise = draw_noise(
+            networks.config,
+            batch,
+            generator,
+            hidden_share=networks.config.geometry_dropout if model.training else 0.0,
+        )
         outcome: Pass = model(batch, noise, relaxations)
         losses = autoencoder_losses(
             _unwrapped(model),

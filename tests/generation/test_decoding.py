@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings, strategies as st
 from torch.nn.functional import one_hot
 
-from crystalgen.generation.decoding import draw_geometry
+from crystalgen.generation.decoding import NO_CODE, draw_geometry
 from crystalgen.generation.noise import Purpose, row_noise
 from crystalgen.generation.request import Request
 from crystalgen.generation.templates import TemplateSource
@@ -44,7 +44,7 @@ def species_of(weights, templates, *, seed=0, temperature=1.0):
     )
 
 
-def geometry_of(weights, templates, *, seed=0):
+def geometry_of(weights, templates, *, seed=0, is_coded=None):
     n_tokens = 1 + templates.position.shape[1]
     return draw_geometry(
         weights.networks,
@@ -52,6 +52,25 @@ def geometry_of(weights, templates, *, seed=0):
         species_of(weights, templates).species,
         noise((n_tokens, *weights.config.geometry_codes), seed),
         temperature=1.0,
+        is_coded=torch.ones(ROWS, dtype=torch.bool) if is_coded is None else is_coded,
+    )
+
+
+def test_the_most_likely_geometry_has_no_codes_and_no_noise(weights, templates):
+    is_coded = torch.arange(ROWS) % 3 == 0
+    mixed = geometry_of(weights, templates, seed=0, is_coded=is_coded)
+    other = geometry_of(weights, templates, seed=9, is_coded=is_coded)
+    whole = geometry_of(weights, templates, seed=0)
+    open_ = (~is_coded).numpy()
+    assert (mixed.crystal_codes[~is_coded] == NO_CODE).all()
+    assert (mixed.orbit_codes[~is_coded] == NO_CODE).all()
+    assert not mixed.log_prob[~is_coded].any()
+    np.testing.assert_array_equal(
+        mixed.lattice_parameters[open_], other.lattice_parameters[open_]
+    )
+    assert torch.equal(mixed.crystal_codes[is_coded], whole.crystal_codes[is_coded])
+    np.testing.assert_allclose(
+        mixed.lattice_parameters[~open_], whole.lattice_parameters[~open_], rtol=1e-4
     )
 
 

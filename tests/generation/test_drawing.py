@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from crystalgen.generation.checks import fault_of, is_known
+from crystalgen.generation.decoding import NO_CODE
 from crystalgen.generation.drawing import CLASS_ROUNDS, ROUNDS, draw_block
 from crystalgen.generation.request import Request
 from crystalgen.generation.templates import TemplateSource
@@ -111,7 +112,10 @@ def test_codes_belong_to_the_crystal(outcomes, weights):
         assert all(
             0 <= code < n_species_entries for role in codes.roles for code in role
         )
-        assert all(0 <= code < n_entries for code in codes.crystal)
+        is_open = codes.crystal[0] == NO_CODE
+        assert all(code == NO_CODE for code in codes.crystal) == is_open
+        assert is_open or all(0 <= code < n_entries for code in codes.crystal)
+        assert is_open == all(code == NO_CODE for each in codes.orbits for code in each)
         assert np.isfinite(made(outcome).log_prob)
         assert made(outcome).log_prob < 0
 

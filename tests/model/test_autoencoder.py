@@ -180,12 +180,29 @@ def test_the_codes_of_orbits_without_freedom_change_nothing(autoencoder, batch):
     other = torch.where(coded[..., None, None], samples, samples.roll(1, dims=-1))
     species = outcome.species_logits.softmax(dim=-1)
     whole = outcome.crystal_posterior.sample
+    everywhere = torch.ones(len(whole), dtype=torch.bool)
     one, two = (
-        generative.decode_geometry(templates, species, codes, whole)
+        generative.decode_geometry(templates, species, codes, whole, everywhere)
         for codes in (samples, other)
     )
     assert not torch.equal(samples, other)
     assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
+
+
+def test_hidden_codes_change_nothing_and_shown_ones_do(autoencoder, batch):
+    generative, templates = autoencoder.generative, batch.templates
+    outcome = noisy_pass(autoencoder, batch)
+    species = outcome.species_logits.softmax(dim=-1)
+    orbits, whole = outcome.orbit_posterior.sample, outcome.crystal_posterior.sample
+    other = (orbits.roll(1, dims=-1), whole.roll(1, dims=-1))
+    is_coded = torch.arange(len(whole)) % 2 == 0
+    one, two = (
+        generative.decode_geometry(templates, species, *codes, is_coded)
+        for codes in ((orbits, whole), other)
+    )
+    for a, b in zip(one, two, strict=True):
+        assert torch.equal(a[~is_coded], b[~is_coded])
+    assert not torch.equal(one.cell_location[is_coded], two.cell_location[is_coded])
 
 
 def test_generation_needs_no_encoder(autoencoder):
@@ -198,10 +215,14 @@ def test_generation_needs_no_encoder(autoencoder):
 def test_noise_has_a_value_for_every_draw_and_repeats_with_its_seed(autoencoder, batch):
     config = autoencoder.generative.config
     one, two, other = (
-        draw_noise(config, batch, torch.Generator().manual_seed(seed))
+        draw_noise(
+            config, batch, torch.Generator().manual_seed(seed), hidden_share=0.5
+        )
         for seed in (1, 1, 2)
     )
     zeros = no_noise(config, batch)
+    assert zeros.is_coded.all()
+    zeros = zeros._replace(is_coded=~zeros.is_coded)
     for a, b, c, zero in zip(one, two, other, zeros, strict=True):
         assert torch.equal(a, b)
         assert not torch.equal(a, c)
