@@ -81,7 +81,7 @@ def evaluate_crystals(plan: Plan) -> Evaluation:
     train = None if plan.train is None else open_crystals(plan.train).items
     judging = judge_all(items, n_workers=plan.n_workers)
     judged = list(watched(judging, "judge", len(items), plan.console))
-    repeats = _repeats(judged)
+    repeats = repeats_of(judged)
     n_unique = sum(
         isinstance(each, Assessment) and repeat is None
         for each, repeat in zip(judged, repeats, strict=True)
@@ -103,7 +103,9 @@ def evaluate_crystals(plan: Plan) -> Evaluation:
         )
     if train is not None:
         known = know(_answers(convert_all, train, "train", plan))
-        standings = _standings(judged, known, plan)
+        standings = standings_of(
+            judged, known, n_workers=plan.n_workers, console=plan.console
+        )
         found = novelty(judged, standings, repeats, n_known=known.n)
         report = replace(report, train=plan.train, novelty=found)
     return Evaluation(
@@ -152,7 +154,7 @@ def _answers(
     return [each for each in answers if not isinstance(each, Rejected)]
 
 
-def _repeats(judged: Sequence[Judged]) -> list[str | None]:
+def repeats_of(judged: Sequence[Judged]) -> list[str | None]:
     """The earlier crystal that each repeats, if any."""
     known = [each for each in judged if isinstance(each, Assessment)]
     with warnings.catch_warnings():
@@ -193,8 +195,12 @@ def _fingerprints(
     return [None if isinstance(each, Rejected) else each for each in shown]
 
 
-def _standings(
-    judged: Sequence[Judged], known: KnownCrystals, plan: Plan
+def standings_of(
+    judged: Sequence[Judged],
+    known: KnownCrystals,
+    *,
+    n_workers: int,
+    console: Console,
 ) -> list[Standing | None]:
     """How each crystal relates to the known ones; None where that is not known."""
     comparisons = {
@@ -206,12 +212,12 @@ def _standings(
         for place, each in enumerate(judged)
         if isinstance(each, Assessment) and known.candidates(each.structure)
     }
-    matching = match_all(tuple(comparisons.values()), n_workers=plan.n_workers)
-    found = watched(matching, "match", len(comparisons), plan.console)
+    matching = match_all(tuple(comparisons.values()), n_workers=n_workers)
+    found = watched(matching, "match", len(comparisons), console)
     matches = dict(zip(comparisons, found, strict=True))
     lost = [match for match in matches.values() if isinstance(match, Rejected)]
     if lost:
-        plan.console.print(
+        console.print(
             f"{len(lost)} crystals could not be compared with the known ones and count"
             f" as not novel; the first, {lost[0].identifier}: {lost[0].reason}",
             soft_wrap=True,
