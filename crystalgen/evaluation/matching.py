@@ -1,7 +1,8 @@
 """Which crystals of a set are the same, and which are known already.
 
 Two crystals are the same if pymatgen's ``StructureMatcher`` with its default
-tolerances says so; only crystals of one reduced formula are compared.
+tolerances says so; only crystals of one reduced formula are compared. How far apart
+the atoms of two versions of a crystal lie is measured here, too.
 """
 
 from collections.abc import Iterable, Sequence
@@ -47,6 +48,24 @@ def is_known(structure: Structure, known: Iterable[Structure]) -> bool:
     """Whether the structure matches one of the known ones of its own formula."""
     matcher = StructureMatcher()
     return any(matcher.fit(structure, each) for each in known)
+
+
+def rms_displacement(structure: Structure, moved: Structure) -> float | None:
+    """How far atoms lie apart in two versions of a crystal, in Å; None: no match.
+
+    ``StructureMatcher.get_rms_dist``, whose unit is the cube root of the volume per
+    atom at the geometric mean of both volumes. The tolerances are the wide ones of
+    crystal structure prediction, so that crystals that moved far count with how far.
+    Both cells must hold the same atoms, for example before and after a relaxation: no
+    primitive cell is looked for, since one version may have a smaller one than the
+    other within the tolerances.
+    """
+    matcher = StructureMatcher(ltol=0.3, stol=0.5, angle_tol=10, primitive_cell=False)
+    found = matcher.get_rms_dist(structure, moved)
+    if found is None:
+        return None
+    volume = (structure.volume * moved.volume) ** 0.5
+    return float(found[0]) * (volume / len(structure)) ** (1 / 3)
 
 
 def by_formula(structures: Sequence[Structure]) -> dict[str, list[int]]:

@@ -1,9 +1,14 @@
+import numpy as np
+import pytest
+from pymatgen.core import Lattice, Structure
+
 from crystalgen.evaluation.matching import (
     by_formula,
     duplicates,
     first_equals,
     is_known,
     n_primitive_atoms,
+    rms_displacement,
 )
 from crystalgen.representation.conversion import (
     to_conventional_structure,
@@ -46,3 +51,27 @@ def test_primitive_atoms_are_those_of_any_cell(crystals):
             n_primitive_atoms(to_conventional_structure(crystal)),
         }
         assert sizes == {crystal.n_atoms}, crystal.formula
+
+
+def test_displacements_are_measured_in_angstroms():
+    # two of eight atoms move apart by d each, so their centre stays
+    cell = Structure.from_spacegroup(
+        "Fm-3m", Lattice.cubic(5.64), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]]
+    )
+    moved = cell.copy()
+    for index, distance in ((0, 0.2), (4, -0.2)):
+        moved.translate_sites([index], [distance, 0, 0], frac_coords=False)
+    expected = 0.2 * np.sqrt(2 / 8)
+    assert rms_displacement(cell, moved) == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_crystal_that_only_grows_does_not_move(crystals):
+    structure = to_structure(crystals[0])
+    grown = structure.copy()
+    grown.scale_lattice(structure.volume * 1.05)
+    assert rms_displacement(structure, grown) == pytest.approx(0, abs=1e-6)
+
+
+def test_different_crystals_have_no_displacement(crystals):
+    salt, lithium_fluoride = (to_structure(each) for each in crystals[:2])
+    assert rms_displacement(salt, lithium_fluoride) is None
