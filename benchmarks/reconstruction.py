@@ -15,12 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from pymatgen.analysis.structure_matcher import StructureMatcher
 from rich.console import Console
 from rich.progress import track
 
 from crystalgen.datasets.cache import read_cache
 from crystalgen.datasets.pool import Lost, available_cores, survive_map
+from crystalgen.evaluation.reconstruction import matches, rms_distance
 from crystalgen.generation import Generator
 from crystalgen.generation.encoding import decode, encode
 from crystalgen.representation.conversion import to_structure
@@ -28,7 +28,6 @@ from crystalgen.representation.crystal import SymmetricCrystal
 
 BATCH = 64
 ORBITS = ((1, 2), (3, 4), (5, 8), (9, 20))
-MATCHER = StructureMatcher(stol=0.5, angle_tol=10, ltol=0.3)
 
 Pair = tuple[SymmetricCrystal, SymmetricCrystal]
 
@@ -52,23 +51,23 @@ def main() -> None:
         pairs += zip(batch, made, strict=True)
     results = survive_map(distance, pairs, n_workers=arguments.workers)
     bar = track(results, "compare", total=len(pairs), console=Console(stderr=True))
-    rms = np.array([np.nan if isinstance(each, Lost) else each for each in bar])
+    rms = np.array([np.inf if isinstance(each, Lost) else each for each in bar])
+    found = matches(rms)
     result = {
         "weights": weights.sha256[:12],
         "n": len(truth),
         "species accuracy %": round(100 * species_accuracy(pairs), 2),
-        "match %": round(100 * float(np.isfinite(rms).mean()), 2),
-        "mean rms": round(float(np.nanmean(rms)), 4),
+        "match %": round(found.matched.percent, 2),
+        "mean rms": round(found.rmse, 4),
         "match % by orbits": match_by_orbits(pairs, np.isfinite(rms)),
     }
     print(json.dumps(result, indent=2))  # noqa: T201
 
 
 def distance(pair: Pair) -> float:
-    """Normalised rms distance of two crystals; NaN if they do not match."""
+    """Normalised rms distance of two crystals; inf if they do not match."""
     true, made = map(to_structure, pair)
-    found = MATCHER.get_rms_dist(true, made)
-    return np.nan if found is None else float(found[0])
+    return rms_distance(made, true)
 
 
 def species_accuracy(pairs: list[Pair]) -> float:
