@@ -23,6 +23,9 @@ _GROUP_TAG = re.compile(
     r"^_(?:symmetry_Int_Tables_number|space_group_IT_number)\s+'?(\d+)",
     re.MULTILINE | re.IGNORECASE,
 )
+_FILE_NAME = re.compile(
+    r"^(?:.*/)?(?P<stem>[^/]+)\.(?:cif|vasp|poscar|extxyz|xyz)(?:#\d+)?$", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +62,18 @@ def open_crystals(name: str) -> Crystals:
         return Crystals(name=name, items=tuple(_of_cache(folder)))
     entries = local_source(name).entries()
     return Crystals(name=name, items=tuple(_of_entry(each) for each in entries))
+
+
+def bare_name(identifier: str) -> str:
+    """The identifier without folder, extension and number in the file, if it has any.
+
+    So that several files, or crystals of one file, can be draws for one crystal.
+
+    >>> bare_name("draw-1/mp-22862.cif"), bare_name("mp-7.extxyz#3"), bare_name("mp-7")
+    ('mp-22862', 'mp-7', 'mp-7')
+    """
+    match = _FILE_NAME.match(identifier)
+    return match["stem"] if match else identifier
 
 
 def _of_record(folder: Path, record: CrystalRecord) -> Item:

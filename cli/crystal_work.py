@@ -11,14 +11,15 @@ from typing import Protocol, TypeVar, runtime_checkable
 
 from pymatgen.core import Structure
 
-from crystalgen.cli.crystal_files import Item
+from crystalgen.cli.crystal_files import Item, bare_name
 from crystalgen.datasets.parsing import parse
 from crystalgen.datasets.pool import Lost, survive_map
 from crystalgen.errors import CrystalgenError, DatasetError
-from crystalgen.evaluation.assessment import Assessment, assess, describe
+from crystalgen.evaluation.assessment import Assessment, assess, checked, describe
 from crystalgen.evaluation.coverage import Fingerprint, fingerprint
 from crystalgen.evaluation.distribution import Traits
 from crystalgen.evaluation.known import NamedCrystal, first_match
+from crystalgen.evaluation.reconstruction import NamedStructure, rms_distance
 from crystalgen.evaluation.summary import Judged, Rejected
 from crystalgen.representation.conversion import from_structure, to_structure
 
@@ -49,6 +50,15 @@ class Comparison:
     identifier: str
     structure: Structure
     candidates: Sequence[NamedCrystal]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A true crystal and the crystals of its formula."""
+
+    identifier: str
+    truth: Structure | None
+    made: Sequence[Structure | None]
 
 
 def judge_all(items: Sequence[Item], *, n_workers: int) -> Iterator[Judged]:
@@ -91,6 +101,24 @@ def match_all(
         yield from _map(_match, comparisons, n_workers, MATCH_TIMEOUT_S)
 
 
+def read_all(
+    items: Sequence[Item], *, n_workers: int
+) -> Iterator[NamedStructure | Rejected]:
+    """Read each crystal, in order, as asked for; in this process from a cache."""
+    if all(item.crystal is not None for item in items):
+        yield from map(_read, items)
+    else:
+        yield from _map(_read, items, n_workers)
+
+
+def measure_all(
+    targets: Sequence[Target], *, n_workers: int
+) -> Iterator[list[float] | Rejected]:
+    """Find how far all crystals of each true one are, in order, as asked for."""
+    if targets:
+        yield from _map(_measure, targets, n_workers, MATCH_TIMEOUT_S)
+
+
 def _map(
     function: Callable[[TaskT], AnswerT | Rejected],
     tasks: Sequence[TaskT],
@@ -123,6 +151,17 @@ def _convert(item: Item) -> NamedCrystal | Rejected:
 
 def _match(comparison: Comparison) -> str | None:
     return first_match(comparison.structure, comparison.candidates)
+
+
+def _read(item: Item) -> NamedStructure | Rejected:
+    return _or_reason(item, _named_structure)
+
+
+def _measure(target: Target) -> list[float]:
+    with warnings.catch_warnings():
+        # of elements without an electronegativity: no news here
+        warnings.simplefilter("ignore")
+        return [rms_distance(made, target.truth) for made in target.made]
 
 
 def _or_reason(item: Item, function: Callable[[Item], AnswerT]) -> AnswerT | Rejected:
@@ -163,6 +202,12 @@ def _named_crystal(item: Item) -> NamedCrystal:
         structure, _ = _structures(item)
         crystal = from_structure(structure)
     return NamedCrystal(identifier=item.identifier, crystal=crystal)
+
+
+def _named_structure(item: Item) -> NamedStructure:
+    structure, _ = _structures(item)
+    name = bare_name(item.identifier)
+    return NamedStructure(identifier=name, structure=checked(structure))
 
 
 def _structures(item: Item) -> tuple[Structure, Structure | None]:

@@ -54,6 +54,16 @@ def evaluate(
             " new; a cache of `crystalgen data build` saves minutes."
         ),
     ] = None,
+    truth: Annotated[
+        str | None,
+        typer.Option(
+            help="Crystals that should have been hit, for structure prediction and"
+            " reconstruction; of the same kinds. Those of one identifier are paired"
+            " (mp-7.cif, a/mp-7.cif and b.csv's mp-7 have one; several are draws, of"
+            " which the best counts) and give match rate and RMSE. METRe, given always,"
+            " asks for any crystal of the same reduced formula."
+        ),
+    ] = None,
     coverage: Annotated[
         DataSet | None,
         typer.Option(
@@ -68,7 +78,7 @@ def evaluate(
         bool, typer.Option("--json", help="Print the report as JSON, nothing else.")
     ] = False,
 ) -> None:
-    """Judge crystals: validity, symmetry, distributions and novelty.
+    """Judge crystals: validity, symmetry, distributions, novelty, hits of given ones.
 
     A file that cannot be read counts as an invalid crystal and has its reason in the
     table.
@@ -80,6 +90,8 @@ def evaluate(
     crystalgen evaluate others.csv.gz --reference test.csv.gz --out report.json
 
     crystalgen evaluate crystals/ --reference test.csv.gz --coverage mp-20
+
+    crystalgen evaluate predicted/ --truth test.csv.gz
     """
     if coverage and reference is None:
         raise typer.BadParameter(
@@ -95,6 +107,7 @@ def evaluate(
         crystals=crystals,
         reference=reference,
         train=train,
+        truth=truth,
         cutoffs=CUTOFFS[coverage.value] if coverage else None,
         n_workers=workers or available_cores(),
         console=Console(stderr=True, quiet=as_json),

@@ -1,5 +1,6 @@
 """The steps of `crystalgen evaluate`, one after the other, each with its progress."""
 
+import math
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -14,14 +15,17 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from crystalgen.cli.crystal_files import Item, open_crystals
+from crystalgen.cli.crystal_files import Item, bare_name, open_crystals
 from crystalgen.cli.crystal_work import (
     Comparison,
+    Target,
     convert_all,
     describe_all,
     fingerprint_all,
     judge_all,
     match_all,
+    measure_all,
+    read_all,
 )
 from crystalgen.errors import DatasetError
 from crystalgen.evaluation.assessment import Assessment
@@ -36,6 +40,12 @@ from crystalgen.evaluation.distribution import Distances, Traits, distances
 from crystalgen.evaluation.known import KnownCrystals, know
 from crystalgen.evaluation.matching import first_equals
 from crystalgen.evaluation.novelty import Standing, novelty, standing
+from crystalgen.evaluation.reconstruction import (
+    NamedStructure,
+    Reconstruction,
+    pair,
+    reconstruction,
+)
 from crystalgen.evaluation.report import Report
 from crystalgen.evaluation.summary import Judged, Rejected, Share, summarize
 from crystalgen.export.manifest import versions
@@ -51,6 +61,7 @@ class Plan:
     crystals: str
     reference: str | None
     train: str | None
+    truth: str | None
     cutoffs: Cutoffs | None
     """Up to which distance crystals are similar; None to leave coverage out."""
     n_workers: int
@@ -79,6 +90,7 @@ def evaluate_crystals(plan: Plan) -> Evaluation:
     items = open_crystals(plan.crystals).items
     reference = None if plan.reference is None else open_crystals(plan.reference).items
     train = None if plan.train is None else open_crystals(plan.train).items
+    truth = None if plan.truth is None else open_crystals(plan.truth).items
     judging = judge_all(items, n_workers=plan.n_workers)
     judged = list(watched(judging, "judge", len(items), plan.console))
     repeats = repeats_of(judged)
@@ -108,6 +120,10 @@ def evaluate_crystals(plan: Plan) -> Evaluation:
         )
         found = novelty(judged, standings, repeats, n_known=known.n)
         report = replace(report, train=plan.train, novelty=found)
+    if truth is not None:
+        truths = _answers(read_all, truth, "truth", plan)
+        hits = _reconstruction(judged, truths, plan)
+        report = replace(report, truth=plan.truth, reconstruction=hits)
     return Evaluation(
         report=report, judged=judged, repeats=repeats, standings=standings
     )
@@ -215,13 +231,7 @@ def standings_of(
     matching = match_all(tuple(comparisons.values()), n_workers=n_workers)
     found = watched(matching, "match", len(comparisons), console)
     matches = dict(zip(comparisons, found, strict=True))
-    lost = [match for match in matches.values() if isinstance(match, Rejected)]
-    if lost:
-        console.print(
-            f"{len(lost)} crystals could not be compared with the known ones and count"
-            f" as not novel; the first, {lost[0].identifier}: {lost[0].reason}",
-            soft_wrap=True,
-        )
+    _report_lost(matches.values(), "crystals", "as not novel", console)
     standings: list[Standing | None] = []
     for place, each in enumerate(judged):
         match = matches.get(place)
@@ -230,3 +240,54 @@ def standings_of(
         else:
             standings.append(standing(each, known, match))
     return standings
+
+
+def _reconstruction(
+    judged: Sequence[Judged], truths: Sequence[NamedStructure], plan: Plan
+) -> Reconstruction:
+    """How many true crystals are hit; a comparison that fails is no match."""
+    made = [
+        NamedStructure(
+            identifier=bare_name(each.identifier),
+            structure=each.structure if isinstance(each, Assessment) else None,
+        )
+        for each in judged
+    ]
+    with warnings.catch_warnings():
+        # of elements without an electronegativity: no news here
+        warnings.simplefilter("ignore")
+        pairing = pair(made, truths)
+    targets = {
+        place: Target(
+            identifier=truth.identifier,
+            truth=truth.structure,
+            made=[made[index].structure for index in indices],
+        )
+        for place, (truth, indices) in enumerate(
+            zip(truths, pairing.same_formula, strict=True)
+        )
+        if indices
+    }
+    measuring = measure_all(tuple(targets.values()), n_workers=plan.n_workers)
+    found = watched(measuring, "measure", len(targets), plan.console)
+    answers = dict(zip(targets, found, strict=True))
+    _report_lost(answers.values(), "true crystals", "as not matched", plan.console)
+    distances: list[Sequence[float]] = []
+    for place, indices in enumerate(pairing.same_formula):
+        answer = answers.get(place, ())
+        is_lost = isinstance(answer, Rejected)
+        distances.append([math.inf] * len(indices) if is_lost else answer)
+    return reconstruction(pairing, distances)
+
+
+def _report_lost(
+    answers: Iterable[object], what: str, how: str, console: Console
+) -> None:
+    """Say which comparisons failed and how they count."""
+    lost = [each for each in answers if isinstance(each, Rejected)]
+    if lost:
+        console.print(
+            f"{len(lost)} {what} could not be compared and count {how}; the first,"
+            f" {lost[0].identifier}: {lost[0].reason}",
+            soft_wrap=True,
+        )

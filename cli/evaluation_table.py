@@ -5,17 +5,20 @@ from collections.abc import Iterator
 from rich.table import Table
 
 from crystalgen.evaluation.novelty import Novelty
+from crystalgen.evaluation.reconstruction import Matches, Reconstruction
 from crystalgen.evaluation.report import Report
 from crystalgen.evaluation.summary import Share
 
 
 def tables(report: Report) -> Iterator[Table]:
-    """The figures of a report: all crystals, the distributions, where they are from."""
+    """The figures of a report, a table for each thing it was compared with."""
     yield _shares_table(report)
     if report.distances is not None:
         yield _distances_table(report)
     if report.novelty is not None:
         yield _classes_table(report.novelty)
+    if report.reconstruction is not None:
+        yield _truth_table(report.reconstruction, f"hits of {report.truth}")
 
 
 def _shares_table(report: Report) -> Table:
@@ -94,6 +97,31 @@ def _classes_table(novelty: Novelty) -> Table:
         count = str(members.crystals.count)
         table.add_row(name, count, *(_percent(each) for each in shares))
     return table
+
+
+def _truth_table(found: Reconstruction, title: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    table.add_column("figure", no_wrap=True)
+    for name in ("%", "true crystals", "RMSE", "cRMSE"):
+        table.add_column(name, justify="right")
+    if found.paired is not None:
+        paired = found.paired
+        counts = f"{paired.count} of {paired.of}"
+        table.add_row("paired by identifier", _percent(paired), counts, "", "")
+    for name, figures in _hits(found):
+        matched = figures.matched
+        counts = f"{matched.count} of {matched.of}"
+        rmse = f"{figures.rmse:.4f}" if matched.count else "-"
+        table.add_row(name, _percent(matched), counts, rmse, f"{figures.crmse:.4f}")
+    return table
+
+
+def _hits(found: Reconstruction) -> Iterator[tuple[str, Matches]]:
+    if found.first is not None:
+        yield "match rate", found.first
+    if found.best is not None and found.n_draws > 1:
+        yield f"match rate, best of {found.n_draws}", found.best
+    yield "METRe (any crystal of its formula)", found.metre
 
 
 def _percent(share: Share) -> str:

@@ -115,9 +115,9 @@ def assess(
         RepresentationError: Sites are disordered or hold no element.
         GeometryError: No crystal can have this geometry.
     """
-    checked = _checked(structure)
-    primitive = checked.get_primitive_structure() if crystal is None else checked
-    written = checked if as_written is None else _checked(as_written)
+    sane = checked(structure)
+    primitive = sane.get_primitive_structure() if crystal is None else sane
+    written = sane if as_written is None else checked(as_written)
     matches = () if asked_group is None else SYMPRECS
     return Assessment(
         identifier=identifier,
@@ -134,7 +134,7 @@ def assess(
         verdict=judge(primitive),
         is_separated=is_separated(primitive),
         is_smact_valid=is_smact_valid(primitive.composition),
-        labels=_labels(checked, crystal),
+        labels=_labels(sane, crystal),
         structure=primitive,
     )
 
@@ -150,29 +150,22 @@ def describe(structure: Structure, *, crystal: SymmetricCrystal | None) -> Trait
         RepresentationError: Sites are disordered or hold no element.
         GeometryError: No crystal can have this geometry.
     """
-    checked = _checked(structure)
+    sane = checked(structure)
     group = crystal.space_group if crystal else None
     return Traits(
-        density=float(checked.density),
-        n_elements=len(checked.composition),
-        space_group=group or find_group(checked, symprec=SYMPRECS[0]),
+        density=float(sane.density),
+        n_elements=len(sane.composition),
+        space_group=group or find_group(sane, symprec=SYMPRECS[0]),
     )
 
 
-def is_separated(structure: Structure) -> bool:
-    """Whether no two atoms are closer than 0.5 Å and the cell has a volume.
+def checked(structure: Structure) -> Structure:
+    """The structure without oxidation states, if it is one that can be judged.
 
-    CDVAE's structural validity (Xie et al., ICLR 2022; ``structure_validity`` in its
-    code): the smallest entry of the distance matrix but for the diagonal.
+    Raises:
+        RepresentationError: Sites are disordered or hold no element.
+        GeometryError: No crystal can have this geometry.
     """
-    distances = structure.distance_matrix[np.triu_indices(len(structure), k=1)]
-    return structure.volume >= SMALLEST_VOLUME and bool(
-        np.all(distances >= SHORTEST_DISTANCE)
-    )
-
-
-def _checked(structure: Structure) -> Structure:
-    """The structure without oxidation states, if it is one that can be judged."""
     if not structure.is_ordered:
         raise RepresentationError(
             "some sites are disordered; expected one element per site: order the"
@@ -191,6 +184,18 @@ def _checked(structure: Structure) -> Structure:
         np.array(neutral.frac_coords, dtype=np.float64),
     )
     return neutral
+
+
+def is_separated(structure: Structure) -> bool:
+    """Whether no two atoms are closer than 0.5 Å and the cell has a volume.
+
+    CDVAE's structural validity (Xie et al., ICLR 2022; ``structure_validity`` in its
+    code): the smallest entry of the distance matrix but for the diagonal.
+    """
+    distances = structure.distance_matrix[np.triu_indices(len(structure), k=1)]
+    return structure.volume >= SMALLEST_VOLUME and bool(
+        np.all(distances >= SHORTEST_DISTANCE)
+    )
 
 
 def _labels(structure: Structure, crystal: SymmetricCrystal | None) -> Labels | None:

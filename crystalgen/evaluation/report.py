@@ -8,6 +8,7 @@ from enum import Enum
 from crystalgen.evaluation.coverage import Coverage
 from crystalgen.evaluation.distribution import Distances
 from crystalgen.evaluation.novelty import Novelty
+from crystalgen.evaluation.reconstruction import Reconstruction
 from crystalgen.evaluation.summary import Share, Summary
 
 REPORT_VERSION = 1
@@ -34,6 +35,9 @@ class Report:
     train: str | None = None
     """What novelty refers to."""
     novelty: Novelty | None = None
+    truth: str | None = None
+    """The crystals that should have been hit."""
+    reconstruction: Reconstruction | None = None
 
 
 def to_json(report: Report) -> str:
