@@ -57,11 +57,10 @@ def evaluate(
     truth: Annotated[
         str | None,
         typer.Option(
-            help="Crystals that should have been hit, for structure prediction and"
-            " reconstruction; of the same kinds. Those of one identifier are paired"
-            " (mp-7.cif, a/mp-7.cif and b.csv's mp-7 have one; several are draws, of"
-            " which the best counts) and give match rate and RMSE. METRe, given always,"
-            " asks for any crystal of the same reduced formula."
+            help="The crystals that yours were made for, as in structure prediction;"
+            " of the same kinds. Crystals of one identifier (of a file, its bare name)"
+            " are paired: match rate and RMSE, also of the best if there are several"
+            " for one. METRe and cRMSE need no pairs, only a common formula."
         ),
     ] = None,
     coverage: Annotated[
