@@ -28,6 +28,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from crystalgen.datasets.cache import read_cache, read_cache_info
+from crystalgen.datasets.pool import available_cores
+from crystalgen.errors import CrystalgenError, EvaluationError
+from crystalgen.evaluation.journal import Row, add_row, open_journal, read_journal
+from crystalgen.export.run_folder import read_manifest, read_records
+from crystalgen.representation.conversion import to_structure
+from crystalgen.representation.crystal import SymmetricCrystal
 from potential import (
     OPTIMIZERS,
     Optimizer,
@@ -39,14 +47,6 @@ from potential import (
 )
 from stability import composition_of, draw_known, judge_stability, read_phases
 from survey import Workplace, failures, quartiles, succeeded, survey
-
-from crystalgen.datasets.cache import read_cache, read_cache_info
-from crystalgen.datasets.pool import available_cores
-from crystalgen.errors import CrystalgenError, EvaluationError
-from crystalgen.evaluation.journal import Row, add_row, open_journal, read_journal
-from crystalgen.export.run_folder import read_manifest, read_records
-from crystalgen.representation.conversion import to_structure
-from crystalgen.representation.crystal import SymmetricCrystal
 
 Crystals = dict[str, SymmetricCrystal]
 """By identifier, in the order in which they are taken."""

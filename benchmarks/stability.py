@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from potential import energy_of, is_accepted
 from pymatgen.core import Composition
-from survey import Workplace, quartiles, succeeded, survey
 
 from crystalgen.datasets.cache import read_cache
 from crystalgen.errors import DatasetError
@@ -30,6 +28,8 @@ from crystalgen.representation.conversion import to_structure
 from crystalgen.representation.crystal import SymmetricCrystal
 from crystalgen.representation.elements import SYMBOLS
 from crystalgen.representation.table import CrystalTable
+from potential import energy_of, is_accepted
+from survey import Workplace, quartiles, succeeded, survey
 
 LABEL = "formation_energy_per_atom"
 N_FITTED = 1500

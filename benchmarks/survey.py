@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from potential import Energy, Failed, Point, Relaxed
 from rich.console import Console
 from rich.progress import track
 
 from crystalgen.datasets.pool import Lost, survive_map
 from crystalgen.evaluation.journal import Row, add_row, open_journal, read_journal
+from potential import Energy, Failed, Point, Relaxed
 
 ItemT = TypeVar("ItemT")
 Result = Energy | Point | Relaxed | Failed

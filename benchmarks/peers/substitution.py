@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from ase.data import covalent_radii
+from crystalgen.generation.neutrality import is_neutral
 from jaxtyping import Float, Int
 from pymatgen.analysis.structure_prediction.substitution_probability import (
     SubstitutionProbability,
@@ -23,7 +24,6 @@ from rich.console import Console
 
 from crystalgen.cli.crystal_files import Item
 from crystalgen.datasets.cache import read_cache
-from crystalgen.generation.neutrality import is_neutral
 from crystalgen.representation.conversion import to_structure
 from crystalgen.representation.crystal import SymmetricCrystal
 from crystalgen.representation.table import CrystalTable

@@ -3,6 +3,7 @@
 Each function takes a batch of templates and noise, and is a pure function of them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,10 @@ from crystalgen.model.decoder import most_likely
 from crystalgen.model.draws import draw_codes
 from crystalgen.model.embedding import N_SPECIES
 from crystalgen.model.prior import coded_first
+from crystalgen.representation.crystal import SymmetricCrystal
+from crystalgen.representation.prototype import Prototype
+from crystalgen.symmetry.lattice import constrain
+from crystalgen.symmetry.wyckoff import space_group
 
 NO_CODE = -1
 """Stands for geometry codes that were not drawn: the most likely geometry of all."""
@@ -152,3 +157,29 @@ def to_arrays(
     # a coordinate of the chosen precision cannot round up to 1
     coords = np.minimum(geometry.coords.double().cpu().numpy(), 1 - 2**-24)
     return coords, parameters.cpu().numpy()
+
+
+def assemble(
+    prototype: Prototype,
+    species: Sequence[int],
+    coords: Float64[np.ndarray, "orbits 3"],
+    parameters: Float64[np.ndarray, "6"],
+) -> SymmetricCrystal:
+    """The crystal of a template, an element for each role, and a geometry.
+
+    Args:
+        prototype: Group, positions and roles.
+        species: Atomic number of each role.
+        coords: Free coordinates of at least all orbits, in [0, 1).
+        parameters: a, b, c in Å, alpha, beta, gamma in degrees, nearly obeying the
+            crystal system.
+    """
+    return SymmetricCrystal(
+        space_group=prototype.space_group,
+        wyckoff=prototype.wyckoff,
+        species=tuple(int(species[role]) for role in prototype.roles),
+        free_coords=coords[: len(prototype.wyckoff)],
+        lattice_parameters=constrain(
+            parameters, space_group(prototype.space_group).crystal_system
+        ),
+    )

@@ -17,20 +17,15 @@ from jaxtyping import Bool, Int
 
 from crystalgen.generation.candidate import Candidate, Codes
 from crystalgen.generation.checks import fault_of, is_known
-from crystalgen.generation.decoding import GeometryDraw, draw_geometry
+from crystalgen.generation.decoding import GeometryDraw, assemble, draw_geometry
 from crystalgen.generation.noise import Purpose, row_noise
 from crystalgen.generation.template_draw import TemplateDraw
 from crystalgen.generation.weights import Weights
 from crystalgen.model.batch import Templates
 from crystalgen.model.draws import SpeciesDraw, draw_species
 from crystalgen.model.embedding import N_SPECIES
-from crystalgen.representation.crystal import (
-    SymmetricCrystal,
-    primitive_multiplicities,
-)
+from crystalgen.representation.crystal import primitive_multiplicities
 from crystalgen.representation.neutrality import are_metals, is_neutral
-from crystalgen.symmetry.lattice import constrain
-from crystalgen.symmetry.wyckoff import space_group
 
 DRAWS_PER_BLOCK = 128
 """Draws computed together. Fixed: the last bits of a sum depend on the batch."""
@@ -300,15 +295,11 @@ def _take_geometry(
         return
     prototype = block.templates.prototypes[index]
     n_orbits = len(prototype.wyckoff)
-    crystal = SymmetricCrystal(
-        space_group=prototype.space_group,
-        wyckoff=prototype.wyckoff,
-        species=tuple(composition.roles[role] for role in prototype.roles),
-        free_coords=drawn.coords[place, :n_orbits],
-        lattice_parameters=constrain(
-            drawn.lattice_parameters[place],
-            space_group(prototype.space_group).crystal_system,
-        ),
+    crystal = assemble(
+        prototype,
+        composition.roles,
+        drawn.coords[place],
+        drawn.lattice_parameters[place],
     )
     row.fault = composition.fault or fault_of(crystal, block.weights)
     row.candidate = Candidate(

@@ -8,18 +8,18 @@ from jaxtyping import Int
 
 from crystalgen.errors import RepresentationError
 from crystalgen.generation.candidate import Codes
-from crystalgen.generation.decoding import decode_geometry
+from crystalgen.generation.decoding import assemble, decode_geometry
+from crystalgen.generation.template_draw import to_templates
 from crystalgen.generation.weights import Weights
 from crystalgen.graphs.quotient import quotient_graph
 from crystalgen.graphs.table import GraphTable
 from crystalgen.model.autoencoder import no_noise
+from crystalgen.model.batch import Templates
 from crystalgen.model.collate import collate, label_examples
 from crystalgen.representation.conversion import expand
 from crystalgen.representation.crystal import SymmetricCrystal
 from crystalgen.representation.prototype import Prototype, roles_of
 from crystalgen.representation.table import CrystalTable
-from crystalgen.symmetry.lattice import constrain
-from crystalgen.symmetry.wyckoff import space_group
 
 
 @torch.inference_mode()
@@ -78,18 +78,8 @@ def decode(
     """
     if not templates:
         return []
-    from crystalgen.generation.template_draw import to_templates
-
     networks = weights.networks
-    prototypes = tuple(
-        Prototype(
-            space_group=each.space_group,
-            wyckoff=each.wyckoff,
-            roles=roles_of(each.species),
-        )
-        for each in templates
-    )
-    batch = to_templates(prototypes, weights.vocabulary).to(weights.device)
+    prototypes, batch = templates_of(weights, templates)
     logits = networks.species_decoder(
         batch,
         networks.species_codes.embed_indices(
@@ -105,17 +95,25 @@ def decode(
         torch.tensor([each.crystal for each in codes], device=weights.device),
     )
     return [
-        SymmetricCrystal(
-            space_group=prototype.space_group,
-            wyckoff=prototype.wyckoff,
-            species=tuple(int(species[row, role]) for role in prototype.roles),
-            free_coords=coords[row, : len(prototype.wyckoff)],
-            lattice_parameters=constrain(
-                parameters[row], space_group(prototype.space_group).crystal_system
-            ),
-        )
+        assemble(prototype, species[row].tolist(), coords[row], parameters[row])
         for row, prototype in enumerate(prototypes)
     ]
+
+
+def templates_of(
+    weights: Weights, crystals: Sequence[SymmetricCrystal]
+) -> tuple[tuple[Prototype, ...], Templates]:
+    """Groups, positions and roles of crystals, and the same as tensors."""
+    prototypes = tuple(
+        Prototype(
+            space_group=each.space_group,
+            wyckoff=each.wyckoff,
+            roles=roles_of(each.species),
+        )
+        for each in crystals
+    )
+    batch = to_templates(prototypes, weights.vocabulary)
+    return prototypes, batch.to(weights.device)
 
 
 def _padded(

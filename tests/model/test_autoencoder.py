@@ -215,9 +215,7 @@ def test_generation_needs_no_encoder(autoencoder):
 def test_noise_has_a_value_for_every_draw_and_repeats_with_its_seed(autoencoder, batch):
     config = autoencoder.generative.config
     one, two, other = (
-        draw_noise(
-            config, batch, torch.Generator().manual_seed(seed), hidden_share=0.5
-        )
+        draw_noise(config, batch, torch.Generator().manual_seed(seed), hidden_share=0.5)
         for seed in (1, 1, 2)
     )
     zeros = no_noise(config, batch)
