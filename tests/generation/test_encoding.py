@@ -5,7 +5,7 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from crystalgen.errors import RepresentationError
-from crystalgen.generation.encoding import decode, encode
+from crystalgen.generation.encoding import decode, encode, templates_of
 from crystalgen.representation.conversion import to_structure
 from crystalgen.representation.crystal import SymmetricCrystal
 
@@ -125,3 +125,14 @@ def test_a_disordered_structure_is_refused(generator):
 def test_no_structures_have_no_codes(generator):
     assert list(generator.encode([])) == []
     assert list(generator.reconstruct([])) == []
+
+
+def test_templates_are_those_of_the_crystals_and_know_their_prototypes(
+    weights, crystals
+):
+    prototypes, templates = templates_of(weights, crystals)
+    assert [each.wyckoff for each in prototypes] == [each.wyckoff for each in crystals]
+    sizes = templates.present.sum(dim=1).tolist()
+    assert sizes == [each.n_orbits for each in crystals]
+    for prototype, number in zip(prototypes, templates.prototype.tolist(), strict=True):
+        assert number in (0, weights.vocabulary.index.get(prototype, -1) + 1)
