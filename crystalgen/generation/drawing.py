@@ -16,7 +16,8 @@ import torch
 from jaxtyping import Bool, Int
 
 from crystalgen.generation.candidate import Candidate, Codes
-from crystalgen.generation.checks import fault_of, is_known
+from crystalgen.generation.checks import fault_of
+from crystalgen.generation.composition import Composition, composition_of
 from crystalgen.generation.decoding import GeometryDraw, assemble, draw_geometry
 from crystalgen.generation.noise import Purpose, row_noise
 from crystalgen.generation.template_draw import TemplateDraw
@@ -24,8 +25,6 @@ from crystalgen.generation.weights import Weights
 from crystalgen.model.batch import Templates
 from crystalgen.model.draws import SpeciesDraw, draw_species
 from crystalgen.model.embedding import N_SPECIES
-from crystalgen.representation.crystal import primitive_multiplicities
-from crystalgen.representation.neutrality import are_metals, is_neutral
 
 DRAWS_PER_BLOCK = 128
 """Draws computed together. Fixed: the last bits of a sum depend on the batch."""
@@ -39,27 +38,11 @@ CLASS_ROUNDS = 4
 """Rounds in which metals stay metals, and other compounds what they are."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Composition:
-    """Species drawn for one row."""
-
-    roles: tuple[int, ...]
-    codes: tuple[tuple[int, ...], ...]
-    log_prob: float
-    is_neutral: bool
-    is_known: bool
-    is_metal: bool
-
-    @property
-    def fault(self) -> str:
-        return "charge" if not self.is_neutral else "known" if self.is_known else ""
-
-
 @dataclass(slots=True, kw_only=True)
 class _Row:
     """Progress of one draw."""
 
-    composition: _Composition | None = None
+    composition: Composition | None = None
     is_metal: bool = False
     candidate: Candidate | None = None
     fault: str = ""
@@ -160,7 +143,13 @@ def _choose_species(block: _Block, rows: list[_Row], number: int) -> None:
     ):
         row = rows[index]
         for place in range(start, start + n_drawn):
-            one = _composition(block, index, drawn, place)
+            one = composition_of(
+                block.weights,
+                block.templates.prototypes[index],
+                drawn,
+                place,
+                allow_known=block.allow_known,
+            )
             if number == 0:
                 row.is_metal = one.is_metal
             is_unlike = one.is_metal != row.is_metal and number < CLASS_ROUNDS
@@ -232,27 +221,6 @@ def _species(
     )
 
 
-def _composition(
-    block: _Block, index: int, drawn: SpeciesDraw, place: int
-) -> _Composition:
-    """One of the drawn compositions, with what the checks say of it."""
-    prototype = block.templates.prototypes[index]
-    n_roles = max(prototype.roles) + 1
-    roles = tuple(drawn.species[place, :n_roles].tolist())
-    sizes = primitive_multiplicities(prototype.space_group)
-    counts = [0] * n_roles
-    for letter, role in zip(prototype.wyckoff, prototype.roles, strict=True):
-        counts[role] += sizes[letter]
-    return _Composition(
-        roles=roles,
-        codes=tuple(map(tuple, drawn.codes[place, :n_roles].tolist())),
-        log_prob=block.templates.log_prob[index] + float(drawn.log_prob[place]),
-        is_neutral=is_neutral(roles, tuple(counts)),
-        is_known=not block.allow_known and is_known(prototype, roles, block.weights),
-        is_metal=are_metals(roles),
-    )
-
-
 def _geometry(
     block: _Block,
     indices: Int[np.ndarray, " rows"],
@@ -310,6 +278,8 @@ def _take_geometry(
             roles=composition.codes,
             orbits=tuple(map(tuple, drawn.orbit_codes[place, :n_orbits].tolist())),
         ),
-        log_prob=composition.log_prob + float(drawn.log_prob[place]),
+        log_prob=float(block.templates.log_prob[index])
+        + composition.log_prob
+        + float(drawn.log_prob[place]),
         is_neutral=composition.is_neutral,
     )
