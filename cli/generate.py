@@ -94,6 +94,14 @@ def generate(
             " training crystal, which are else drawn again.",
         ),
     ] = False,
+    vary_geometry: Annotated[
+        bool,
+        typer.Option(
+            "--vary-geometry",
+            help="Draw the geometry from its codes, too, rather than take the most"
+            " likely one for the species.",
+        ),
+    ] = False,
     formats: Annotated[
         str, typer.Option("--format", help="cif, poscar, extxyz, json, or several.")
     ] = "cif",
@@ -148,6 +156,7 @@ def generate(
         max_atoms=max_atoms,
         temperature=temperature,
         allow_known=allow_known,
+        vary_geometry=vary_geometry,
     )
     with reserved_folder(out, overwrite=overwrite):
         import torch

@@ -79,6 +79,7 @@ class _Block:
     rounds: int
     renewal: int
     allow_known: bool
+    vary_geometry: bool
 
 
 @torch.inference_mode()
@@ -91,6 +92,7 @@ def draw_block(
     rounds: int,
     renewal: int = 0,
     allow_known: bool,
+    vary_geometry: bool = False,
 ) -> list[Outcome]:
     """Draw crystals for given templates.
 
@@ -104,6 +106,7 @@ def draw_block(
         renewal: Times that these draws have had other templates before.
         allow_known: Take crystals with the group, positions and elements of a
             training crystal for as good as others.
+        vary_geometry: Draw the first geometry, too, rather than take the most likely.
 
     Returns:
         One outcome for each template.
@@ -117,6 +120,7 @@ def draw_block(
         rounds=rounds,
         renewal=renewal,
         allow_known=allow_known,
+        vary_geometry=vary_geometry,
     )
     for number in range(rounds):
         _choose_species(block, rows, number)
@@ -170,7 +174,8 @@ def _choose_geometry(block: _Block, rows: list[_Row], number: int) -> None:
     n_drawn = GEOMETRIES_DRAWN[number]
     attempts = np.tile(_attempts(block, GEOMETRIES_DRAWN, number), len(ready))
     # the most likely geometry first, then others
-    is_coded = torch.arange(len(attempts)) % n_drawn > 0
+    first = 0 if block.vary_geometry else 1
+    is_coded = torch.arange(len(attempts)) % n_drawn >= first
     drawn = _geometry(block, ready.repeat(n_drawn), rows, attempts, is_coded)
     is_last = number == block.rounds - 1
     for start, index in zip(

@@ -23,6 +23,8 @@ class Request:
     """Of every discrete draw: 1 samples the model as it is, less is more typical."""
     allow_known: bool = False
     """Also crystals with the group, positions and elements of a training crystal."""
+    vary_geometry: bool = False
+    """Draw the geometry, too, rather than take the most likely one for the species."""
 
     def __post_init__(self) -> None:
         if self.n < 1:

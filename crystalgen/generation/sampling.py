@@ -159,7 +159,8 @@ def _draw_until_valid(
             temperature=source.request.temperature,
             rounds=ROUNDS,
             renewal=renewal,
-            allow_known=source.request.allow_known,
+            allow_known=source.request.allow_known or weights.has_one_element,
+            vary_geometry=source.request.vary_geometry or weights.has_one_element,
         )
         for place, outcome in zip(places.tolist(), drawn, strict=True):
             if renewal:

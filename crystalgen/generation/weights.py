@@ -59,6 +59,14 @@ class Weights:
         return self.networks.statistics.known
 
     @cached_property
+    def has_one_element(self) -> bool:
+        """Whether the training crystals are made of one element.
+
+        They then differ in their geometry alone.
+        """
+        return int((self.networks.statistics.species_count > 0).sum()) == 1
+
+    @cached_property
     def distance_limits(self) -> Float[np.ndarray, "species species"]:
         """Smallest distance in Å that each pair of elements may have."""
         return distance_limits(self.networks.statistics.shortest.cpu().numpy())

@@ -7,8 +7,10 @@ from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 from crystalgen.errors import RequestError
 from crystalgen.generation import sampling as sampling_module
 from crystalgen.generation.checks import fault_of
+from crystalgen.generation.decoding import NO_CODE
 from crystalgen.generation.generator import Generator
 from crystalgen.generation.request import Request
+from crystalgen.generation.templates import TemplateSource
 from crystalgen.graphs.table import GraphTable
 from crystalgen.representation.table import CrystalTable
 
@@ -126,12 +128,29 @@ def test_a_run_that_finds_no_more_ends_and_says_how_many(silicon, monkeypatch):
     assert run.tally.drawn == run.tally.unique + run.tally.rejected.total()
 
 
-def test_a_model_that_knows_one_crystal_has_nothing_new(silicon, monkeypatch):
+def test_a_model_that_knows_one_crystal_has_nothing_new(save, tables, monkeypatch):
     monkeypatch.setattr(sampling_module, "DRAWS_PER_BLOCK", 8)
     monkeypatch.setattr(sampling_module, "MIN_TRIES", 16)
-    run = silicon.sample(Request(n=1), seed=0)
+    crystals, graphs = tables
+    only = (
+        CrystalTable.from_crystals([crystals.crystal(0)] * 3, identifiers=["NaCl"] * 3),
+        GraphTable.from_graphs([graphs.graph(0)] * 3),
+    )
+    generator = Generator.load(save(only, "salt"))
+    run = generator.sample(Request(n=1), seed=0)
     assert list(run) == []
-    assert set(run.tally.rejected) == {"known"}
+    assert "known" in run.tally.rejected
+
+
+def test_crystals_of_one_element_differ_in_their_geometry(silicon):
+    weights = silicon.weights
+    source = TemplateSource(weights=weights, request=Request())
+    outcomes = sampling_module.run_blocks(weights, source, 0, [0])
+    made = [each.candidate for each in outcomes if each.candidate]
+    assert weights.has_one_element
+    assert not any(each.fault == "known" for each in outcomes)
+    assert all(NO_CODE not in each.codes.crystal for each in made[:8])
+    assert len({each.crystal.lattice_parameters.tobytes() for each in made}) > 1
 
 
 def test_what_no_crystal_can_fulfil_is_refused_before_the_first_draw(generator):
