@@ -107,7 +107,10 @@ def generate(
     ] = "cif",
     checkpoint: Annotated[
         Path | None,
-        typer.Option(help="Weights from `crystalgen train`; else those inside."),
+        typer.Option(
+            help="Weights from `crystalgen train`, or the name of weights inside the"
+            " package: mp-20 (the default), perov-5 or carbon-24."
+        ),
     ] = None,
     device: Annotated[
         str, typer.Option(callback=check_device, help="auto, cpu, cuda or mps.")

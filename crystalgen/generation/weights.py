@@ -20,7 +20,9 @@ from crystalgen.model.statistics import Statistics
 from crystalgen.representation.membership import SeenLabels
 from crystalgen.representation.prototype import PrototypeVocabulary
 
-DEFAULT_WEIGHTS = "mp-20.safetensors"
+DEFAULT_WEIGHTS = "mp-20"
+"""Name of the weights that are used unless others are asked for."""
+_FOLDER = files("crystalgen.model") / "weights"
 _GENERATIVE = "generative."
 _STATISTICS = "generative.statistics."
 
@@ -80,21 +82,48 @@ class Weights:
 
 
 def load_weights(path: Path | None, *, device: str = "cpu") -> Weights:
-    """Load a checkpoint, or the weights inside the package.
+    """Load a checkpoint, or weights inside the package.
 
     Args:
-        path: A checkpoint written by `crystalgen train`; None for the default weights.
+        path: A checkpoint written by `crystalgen train`, or the name of weights inside
+            the package, see `packaged_weights`; None for the default ones.
         device: "cpu", "cuda", "mps" or "auto".
 
     Raises:
         CheckpointError: The file is missing, damaged, or holds another model.
         RequestError: There is no such device here.
     """
-    if path is not None:
-        return _fill(load_checkpoint(path), where=str(path), device=device)
-    packaged = files("crystalgen.model") / "weights" / DEFAULT_WEIGHTS
-    with as_file(packaged) as file:
-        return _fill(load_checkpoint(file), where=DEFAULT_WEIGHTS, device=device)
+    name = DEFAULT_WEIGHTS if path is None else str(path)
+    if path is not None and (path.exists() or name not in packaged_weights()):
+        return _fill(_from_file(path), where=name, device=device)
+    with as_file(_FOLDER / f"{name}.safetensors") as file:
+        return _fill(load_checkpoint(file), where=name, device=device)
+
+
+def packaged_weights() -> tuple[str, ...]:
+    """Names of the weights inside the package.
+
+    >>> "mp-20" in packaged_weights()
+    True
+    """
+    names = (entry.name for entry in _FOLDER.iterdir())
+    return tuple(
+        sorted(
+            name.removesuffix(".safetensors")
+            for name in names
+            if name.endswith(".safetensors")
+        )
+    )
+
+
+def _from_file(path: Path) -> Checkpoint:
+    try:
+        return load_checkpoint(path)
+    except CheckpointError as error:
+        if path.exists():
+            raise
+        names = ", ".join(packaged_weights())
+        raise CheckpointError(f"{error}, or one of those inside: {names}") from error
 
 
 def _fill(checkpoint: Checkpoint, *, where: str, device: str) -> Weights:

@@ -18,7 +18,10 @@ from crystalgen.representation.canonical import canonicalize
 from crystalgen.symmetry.lattice import lattice_matrix
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-FILE = Path(str(files("crystalgen.model") / "weights" / DEFAULT_WEIGHTS))
+NAME = f"{DEFAULT_WEIGHTS}.safetensors"
+FILE = Path(str(files("crystalgen.model") / "weights" / NAME))
+    str(files("crystalgen.model") / "weights" / f"{DEFAULT_WEIGHTS}.safetensors")
+)
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -101,3 +102,18 @@ def test_drawing_crystals_needs_no_graph_library(checkpoint):
         "sys.exit('torch_geometric' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_name_that_is_neither_a_file_nor_inside_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CheckpointError, match=r"those inside: .*mp-20") as refused:
+        load_weights(Path("mp-21"))
+    assert "\n" not in str(refused.value)
+
+
+def test_a_file_goes_before_weights_inside_of_the_same_name(
+    tmp_path, monkeypatch, checkpoint
+):
+    monkeypatch.chdir(tmp_path)
+    Path("mp-20").write_bytes(checkpoint.read_bytes())
+    assert load_weights(Path("mp-20")).name == load_weights(checkpoint).name
