@@ -19,7 +19,7 @@ class Templates:
         role: Which of the crystal's distinct elements sits on the orbit, in order of
             first appearance; 0 on padding.
         prototype: Index in the vocabulary of known prototypes; 0 is unknown.
-        centre: Index of the usual geometry to start from; 0 is none.
+        centre: Index of the prototype whose usual geometry to start from; 0 is none.
     """
 
     space_group: Int[Tensor, " crystals"]

@@ -5,7 +5,7 @@ cell of its largest family of members lie on average, and how much they spread. 
 decoder starts from there and the encoder reads how a crystal differs from it, so codes
 need not spell out what the prototype already says. Volumes are not part of it: they
 follow from the species. A prototype seen less often starts from the usual geometry of
-its template: of all crystals with its group and positions, whatever sits on them.
+its relative, the prototype with the same positions and the most similar roles.
 """
 
 from typing import NamedTuple
@@ -27,12 +27,12 @@ MAX_MEMBERS = 1000
 
 
 class CentreArrays(NamedTuple):
-    """Centres of the prototypes with an embedding, then of templates, orbits flat."""
+    """Centres of the prototypes with an embedding, as flat as their orbits."""
 
     coords: Float[np.ndarray, "orbits 3"]
     sharpness: Float[np.ndarray, "orbits 3"]
-    cell: Float[np.ndarray, "centres 6"]
-    cell_spread: Float[np.ndarray, "centres 6"]
+    cell: Float[np.ndarray, "prototypes 6"]
+    cell_spread: Float[np.ndarray, "prototypes 6"]
 
 
 class Centre(NamedTuple):
@@ -53,7 +53,7 @@ class Centre(NamedTuple):
 def fit_centres(
     crystals: CrystalTable, vocabulary: PrototypeVocabulary
 ) -> CentreArrays:
-    """Find the centre of the largest family of each prototype and of each template.
+    """Find the centre of the largest family of each prototype seen more than once.
 
     Args:
         crystals: Training crystals.
@@ -61,8 +61,8 @@ def fit_centres(
     """
     parameters = torch.from_numpy(np.array(crystals.lattice_parameters))
     cells = lattice_features(parameters, torch.ones(len(parameters))).numpy()
-    offsets = centre_offsets(vocabulary)
-    n_orbits, n_centres = int(offsets[-1]), len(offsets) - 1
+    offsets, n_centres = vocabulary.offsets, vocabulary.n_embedded
+    n_orbits = int(offsets[n_centres])
     coords = np.zeros((n_orbits, 3), dtype=np.float32)
     sharpness = np.zeros((n_orbits, 3), dtype=np.float32)
     cell = np.zeros((n_centres, N_FEATURES), dtype=np.float32)
@@ -83,29 +83,15 @@ def fit_centres(
     return CentreArrays(coords, sharpness, cell, spread)
 
 
-def centre_offsets(vocabulary: PrototypeVocabulary) -> Int[np.ndarray, " offsets"]:
-    """Where the orbits of each centre start; one more entry closes them."""
-    of_prototypes = np.diff(vocabulary.offsets[: vocabulary.n_embedded + 1])
-    of_templates = [len(wyckoff) for _, wyckoff in vocabulary.templates]
-    sizes = np.concatenate([of_prototypes, np.array(of_templates, dtype=np.int64)])
-    return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-
-
 def _members(
     crystals: CrystalTable, vocabulary: PrototypeVocabulary
 ) -> list[Int[np.ndarray, " members"]]:
-    """Rows of the crystals that each centre is the centre of."""
-    n_embedded = vocabulary.n_embedded
-    members: list[list[int]] = [
-        [] for _ in range(n_embedded + len(vocabulary.templates))
-    ]
+    """Rows of the crystals of each prototype with a centre."""
+    members: list[list[int]] = [[] for _ in range(vocabulary.n_embedded)]
     for row, prototype in enumerate(prototypes_of(crystals)):
-        known = vocabulary.index.get(prototype, n_embedded)
-        if known < n_embedded:
+        known = vocabulary.index.get(prototype, vocabulary.n_embedded)
+        if known < vocabulary.n_embedded:
             members[known].append(row)
-        template = vocabulary.templates.get(prototype.template)
-        if template is not None:
-            members[n_embedded + template].append(row)
     return [np.array(rows) for rows in members]
 
 
@@ -136,17 +122,16 @@ class Centres(nn.Module):
     cell: Tensor
     cell_spread: Tensor
     offsets: Tensor
-    of_template: Tensor
+    relatives: Tensor
 
     def __init__(self, arrays: CentreArrays, vocabulary: PrototypeVocabulary) -> None:
         super().__init__()
         for name, array in arrays._asdict().items():
             self.register_buffer(name, torch.from_numpy(array.copy()))
-        starts = torch.from_numpy(centre_offsets(vocabulary))
+        starts = torch.from_numpy(vocabulary.offsets.astype(np.int64))
         self.register_buffer("offsets", starts, persistent=False)
-        of_template = vocabulary.n_embedded + 1 + vocabulary.template_of
-        padded = torch.from_numpy(np.concatenate([[0], of_template]))
-        self.register_buffer("of_template", padded, persistent=False)
+        relatives = torch.from_numpy(np.concatenate([[0], vocabulary.relatives + 1]))
+        self.register_buffer("relatives", relatives, persistent=False)
 
     def forward(self, templates: Templates) -> Centre:
         """Centres of a batch."""
@@ -172,5 +157,5 @@ class Centres(nn.Module):
         """Centres of the same crystals if their prototypes were not known."""
         is_known = templates.prototype > 0
         return torch.where(
-            is_known, self.of_template[templates.prototype], templates.centre
+            is_known, self.relatives[templates.prototype], templates.centre
         )

@@ -25,7 +25,8 @@ class Examples:
         crystals: The crystals.
         graphs: Their periodic graphs, in the same order.
         prototype: Index of each crystal's prototype, counted from 1; 0 is unknown.
-        centre: Index of its usual geometry, counted from 1; 0 is none.
+        centre: Index of the prototype whose usual geometry it starts from, its own or
+            a relative, counted from 1; 0 is none.
         role: Role of every orbit, as flat as the orbits of ``crystals``.
     """
 

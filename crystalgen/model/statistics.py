@@ -35,7 +35,7 @@ class Statistics(nn.Module):
         vocabulary: Known prototypes.
         shortest: Smallest sensible distance (Å) between two elements, 0 if unknown.
         species_count: Crystals of the training data that hold each element.
-        centres: Usual geometry of the prototypes with an embedding and of templates.
+        centres: Usual geometry of the prototypes with an embedding.
         known: Protostructures of the training data.
     """
 

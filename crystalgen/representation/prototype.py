@@ -5,11 +5,11 @@ an element. A vocabulary of them with counts is a learnt parameter of a model: i
 how often a frame occurs, and holds no crystal.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 from jaxtyping import Int
@@ -17,8 +17,8 @@ from jaxtyping import Int
 from crystalgen.representation.table import CrystalTable
 
 MIN_SEEN = 2
-"""Crystals that must share a prototype before an embedding is learnt for it, or a
-template before a usual geometry is."""
+"""Crystals that must share a prototype before an embedding and a usual geometry are
+learnt for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -97,36 +97,50 @@ class PrototypeVocabulary:
         return int((self.count >= MIN_SEEN).sum())
 
     @cached_property
-    def templates(self) -> Mapping[tuple[int, tuple[int, ...]], int]:
-        """Number of each group with its positions seen at least `MIN_SEEN` times.
+    def embedded_by_template(
+        self,
+    ) -> Mapping[tuple[int, tuple[int, ...]], tuple[int, ...]]:
+        """Prototypes with an embedding that share a group and positions."""
+        rows: defaultdict[tuple[int, tuple[int, ...]], list[int]] = defaultdict(list)
+        for row in range(self.n_embedded):
+            rows[self.prototype(row).template].append(row)
+        return {template: tuple(members) for template, members in rows.items()}
 
-        Counted from 0, in the order of their most frequent prototypes.
+    def relative(self, prototype: Prototype) -> int:
+        """Embedded prototype with the same positions and the most similar roles.
+
+        Similar are roles that agree on which pairs of orbits share an element. It is
+        never the prototype itself; of equally similar ones it is the most frequent.
+
+        Returns:
+            Its index, counted from 0; -1 if there is none.
         """
-        seen: Counter[tuple[int, tuple[int, ...]]] = Counter()
-        for prototype, row in self.index.items():
-            seen[prototype.template] += int(self.count[row])
-        common = (template for template, n in seen.items() if n >= MIN_SEEN)
-        return {template: number for number, template in enumerate(common)}
+        rows = self.embedded_by_template.get(prototype.template, ())
+        others = [row for row in rows if self.prototype(row) != prototype]
+        return max(
+            others,
+            key=lambda row: _agreement(self.prototype(row).roles, prototype.roles),
+            default=-1,
+        )
 
     @cached_property
-    def template_of(self) -> Int[np.ndarray, " embedded"]:
-        """Number of the template of each prototype with an embedding."""
-        rows = (self.prototype(row).template for row in range(self.n_embedded))
-        return np.array([self.templates[row] for row in rows], dtype=np.int64)
+    def relatives(self) -> Int[np.ndarray, " embedded"]:
+        """Relative of each prototype with an embedding, counted from 0; -1 for none."""
+        rows = (self.relative(self.prototype(row)) for row in range(self.n_embedded))
+        return np.fromiter(rows, dtype=np.int64, count=self.n_embedded)
 
     def label(self, prototype: Prototype) -> tuple[int, int]:
         """What a model knows a prototype by.
 
         Returns:
-            Its embedding and its usual geometry, counted from 1; 0 is none. The usual
-            geometries are those of the prototypes with an embedding, then those of
-            the templates, for prototypes without one.
+            Its embedding and the prototype whose usual geometry it starts from: its
+            own, or that of its relative if it has no embedding. Both are counted from
+            1; 0 is none.
         """
         row = self.index.get(prototype, len(self))
         if row < self.n_embedded:
             return row + 1, row + 1
-        number = self.templates.get(prototype.template, -1)
-        return 0, self.n_embedded + number + 1 if number >= 0 else 0
+        return 0, self.relative(prototype) + 1
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Plain arrays, for a checkpoint."""
@@ -137,6 +151,12 @@ class PrototypeVocabulary:
             "role": self.role,
             "count": self.count,
         }
+
+
+def _agreement(one: tuple[int, ...], two: tuple[int, ...]) -> int:
+    """Pairs of orbits that share an element in both, or in neither."""
+    pairs = combinations(range(len(one)), 2)
+    return sum((one[i] == one[j]) == (two[i] == two[j]) for i, j in pairs)
 
 
 def count_prototypes(table: CrystalTable) -> PrototypeVocabulary:

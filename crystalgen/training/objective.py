@@ -41,10 +41,9 @@ from crystalgen.training.rates import (
     usage,
 )
 
-NEW_TEMPLATE_SHARE = 0.4
-"""Share of the hidden prototypes whose template is hidden too. Of the crystals of
-MP-20 whose prototype no other has, 45 % have a template that fewer than two others
-have."""
+NEW_TEMPLATE_SHARE = 0.3
+"""Share of the hidden prototypes that start from no usual geometry either, as those of
+new templates do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

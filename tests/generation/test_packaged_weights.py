@@ -20,8 +20,6 @@ from crystalgen.symmetry.lattice import lattice_matrix
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NAME = f"{DEFAULT_WEIGHTS}.safetensors"
 FILE = Path(str(files("crystalgen.model") / "weights" / NAME))
-    str(files("crystalgen.model") / "weights" / f"{DEFAULT_WEIGHTS}.safetensors")
-)
 
 
 @pytest.fixture(scope="module")
