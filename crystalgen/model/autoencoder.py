@@ -50,11 +50,13 @@ class Relaxations:
         species_temperature: Of the species, > 0.
         detach_species: Cut the gradient between geometry and species logits: the
             ablation that shows what the relaxation carries.
+        species_relaxation: What the geometry decoder sees of the drawn species.
     """
 
     code_temperature: float
     species_temperature: float
     detach_species: bool = False
+    species_relaxation: Relaxation = Relaxation.SOFT
 
 
 class Pass(NamedTuple):
@@ -181,7 +183,7 @@ class CrystalAutoencoder(nn.Module):
             logits,
             noise.species,
             temperature=relaxations.species_temperature,
-            relaxation=Relaxation.SOFT,
+            relaxation=relaxations.species_relaxation,
         )
         if relaxations.detach_species:
             species = species.detach()

@@ -20,6 +20,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from crystalgen.estimators.gumbel_softmax import Relaxation
 from crystalgen.estimators.schedules import TemperatureSchedule, temperature
 from crystalgen.model.autoencoder import (
     CrystalAutoencoder,
@@ -62,6 +63,10 @@ class ObjectiveConfig:
         default_factory=lambda: TemperatureSchedule(start=1.0, end=0.2)
     )
     """Temperature of the species' relaxation."""
+    species_relaxation: Relaxation = Relaxation.SOFT
+    """Whether the geometry decoder sees relaxed species or one-hot ones."""
+    detach_species: bool = False
+    """Keep gradients of the geometry from the species logits; for ablations."""
     rate_weight: float = 0.07
     """β: weight of the codes' divergence from their prior."""
     rate_start: float = 0.2
@@ -147,6 +152,8 @@ class AutoencoderProblem:
         relaxations = Relaxations(
             code_temperature=temperature(self.config.code_temperature, progress),
             species_temperature=temperature(self.config.species_temperature, progress),
+            species_relaxation=self.config.species_relaxation,
+            detach_species=self.config.detach_species,
         )
         noise = draw_noise(
             networks.config,
