@@ -12,6 +12,7 @@ import argparse
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,18 @@ from crystalgen.symmetry.gate import check_geometry
 ORBITS = ((1, 2), (3, 4), (5, 8), (9, 20))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawDraw:
+    """One draw that was made once."""
+
+    prototype: Prototype
+    """Its template."""
+    outcome: Outcome
+    """What became of it."""
+    verdict: Verdict | None
+    """Its validity; None if it has no geometry that can be judged."""
+
+
 def main() -> None:
     """Draw, judge, print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -41,30 +54,19 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)  # small matrices: a second thread gains nothing
     weights = Generator.load(arguments.checkpoint).weights
-    source = TemplateSource(weights=weights, request=Request(n=arguments.n))
     faults: Counter[str] = Counter()
     valid = neutral = 0
     strictly: dict[str, list[bool]] = defaultdict(list)
-    blocks = range(0, arguments.n, DRAWS_PER_BLOCK)
-    for first in track(blocks, "draw and judge", console=Console(stderr=True)):
-        draws = np.arange(first, min(first + DRAWS_PER_BLOCK, arguments.n))
-        templates = source.draw(arguments.seed, draws)
-        outcomes = draw_block(
-            weights,
-            templates,
-            seed=arguments.seed,
-            temperature=1.0,
-            rounds=1,
-            allow_known=True,
-        )
-        for prototype, outcome in zip(templates.prototypes, outcomes, strict=True):
-            faults[outcome.fault or "none"] += 1
-            verdict = verdict_of(outcome)
-            valid += verdict is not None and verdict.is_valid
-            neutral += outcome.candidate is not None and outcome.candidate.is_neutral
-            for group in groups_of(prototype, weights):
-                passes = verdict is not None and verdict.is_valid_strictly
-                strictly[group].append(passes)
+    draws = raw_draws(weights, n=arguments.n, seed=arguments.seed)
+    console = Console(stderr=True)
+    for draw in track(draws, "draw and judge", total=arguments.n, console=console):
+        outcome, verdict = draw.outcome, draw.verdict
+        faults[outcome.fault or "none"] += 1
+        valid += verdict is not None and verdict.is_valid
+        neutral += outcome.candidate is not None and outcome.candidate.is_neutral
+        for group in groups_of(draw.prototype, weights):
+            passes = verdict is not None and verdict.is_valid_strictly
+            strictly[group].append(passes)
     result = {
         "weights": weights.sha256[:12],
         "n": arguments.n,
@@ -78,6 +80,26 @@ def main() -> None:
         },
     }
     print(json.dumps(result, indent=2))  # noqa: T201
+
+
+def raw_draws(weights: Weights, *, n: int, seed: int) -> Iterator[RawDraw]:
+    """Make each draw once and judge whatever comes of it."""
+    source = TemplateSource(weights=weights, request=Request(n=n))
+    for first in range(0, n, DRAWS_PER_BLOCK):
+        draws = np.arange(first, min(first + DRAWS_PER_BLOCK, n))
+        templates = source.draw(seed, draws)
+        outcomes = draw_block(
+            weights,
+            templates,
+            seed=seed,
+            temperature=1.0,
+            rounds=1,
+            allow_known=True,
+        )
+        for prototype, outcome in zip(templates.prototypes, outcomes, strict=True):
+            yield RawDraw(
+                prototype=prototype, outcome=outcome, verdict=verdict_of(outcome)
+            )
 
 
 def verdict_of(outcome: Outcome) -> Verdict | None:

@@ -23,6 +23,7 @@ from crystalgen.datasets.pool import Lost, available_cores, survive_map
 from crystalgen.evaluation.reconstruction import matches, rms_distance
 from crystalgen.generation import Generator
 from crystalgen.generation.encoding import decode, encode
+from crystalgen.generation.weights import Weights
 from crystalgen.representation.conversion import to_structure
 from crystalgen.representation.crystal import SymmetricCrystal
 
@@ -44,11 +45,7 @@ def main() -> None:
     weights = Generator.load(arguments.checkpoint).weights
     table, _ = read_cache(arguments.cache)
     truth = [table.crystal(index) for index in range(len(table))][: arguments.n]
-    pairs: list[Pair] = []
-    for start in range(0, len(truth), BATCH):
-        batch = truth[start : start + BATCH]
-        made = decode(weights, batch, encode(weights, batch))
-        pairs += zip(batch, made, strict=True)
+    pairs = reconstructed(weights, truth)
     results = survive_map(distance, pairs, n_workers=arguments.workers)
     bar = track(results, "compare", total=len(pairs), console=Console(stderr=True))
     rms = np.array([np.inf if isinstance(each, Lost) else each for each in bar])
@@ -62,6 +59,16 @@ def main() -> None:
         "match % by orbits": match_by_orbits(pairs, np.isfinite(rms)),
     }
     print(json.dumps(result, indent=2))  # noqa: T201
+
+
+def reconstructed(weights: Weights, truth: list[SymmetricCrystal]) -> list[Pair]:
+    """Each crystal and what its codes are decoded to."""
+    pairs: list[Pair] = []
+    for start in range(0, len(truth), BATCH):
+        batch = truth[start : start + BATCH]
+        made = decode(weights, batch, encode(weights, batch))
+        pairs += zip(batch, made, strict=True)
+    return pairs
 
 
 def distance(pair: Pair) -> float:
