@@ -25,13 +25,17 @@ ResultT = TypeVar("ResultT")
 
 IMPORT, REST, DISK = "import", "rest", "write: threads that sync files"
 DRAWING, CHECKS = "crystalgen.generation.drawing", "crystalgen.generation.checks"
+COMPOSITION = "crystalgen.generation.composition"
 STAGES: Mapping[str, tuple[str, ...]] = {
     "load weights": ("crystalgen.generation.generator:load_weights",),
-    "draw templates": ("crystalgen.generation.templates:TemplateSource.draw",),
+    "draw templates": (
+        "crystalgen.generation.templates:TemplateSource.draw",
+        "crystalgen.generation.templates:TemplateSource.draw_again",
+    ),
     "draw noise": (f"{DRAWING}:row_noise",),
     "draw species": (f"{DRAWING}:draw_species",),
-    "check charges": (f"{DRAWING}:is_neutral",),
-    "check whether known": (f"{DRAWING}:is_known",),
+    "check charges": (f"{COMPOSITION}:is_neutral",),
+    "check whether known": (f"{COMPOSITION}:is_known",),
     "draw geometry": (f"{DRAWING}:draw_geometry",),
     "decode geometry": ("crystalgen.generation.decoding:decode_geometry",),
     "verify: expand": (f"{CHECKS}:expand",),

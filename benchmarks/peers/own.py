@@ -112,7 +112,7 @@ def draw(block: Block) -> Sequence[Item]:
         templates,
         seed=block.seed,
         temperature=1.0,
-        attempts=1,
+        rounds=1,
         allow_known=True,
     )
     items = []

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from ase.data import covalent_radii
-from crystalgen.generation.neutrality import is_neutral
+from crystalgen.representation.neutrality import is_neutral
 from jaxtyping import Float, Int
 from pymatgen.analysis.structure_prediction.substitution_probability import (
     SubstitutionProbability,
