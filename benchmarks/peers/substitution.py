@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 from ase.data import covalent_radii
-from crystalgen.representation.neutrality import is_neutral
 from jaxtyping import Float, Int
 from pymatgen.analysis.structure_prediction.substitution_probability import (
     SubstitutionProbability,
@@ -26,6 +25,7 @@ from crystalgen.cli.crystal_files import Item
 from crystalgen.datasets.cache import read_cache
 from crystalgen.representation.conversion import to_structure
 from crystalgen.representation.crystal import SymmetricCrystal
+from crystalgen.representation.neutrality import is_neutral
 from crystalgen.representation.table import CrystalTable
 from peers.made import Made, bare_item, make
 

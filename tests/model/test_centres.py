@@ -62,8 +62,7 @@ def test_members_that_agree_are_their_own_centre(crystals):
     table = rutiles(crystals, [0.305] * 3)
     arrays = centre_of(table)
     cell = lattice_features(torch.from_numpy(table.lattice_parameters), torch.ones(3))
-    # once for the prototype, once for its template
-    np.testing.assert_allclose(arrays.coords, 2 * [[0, 0, 0], [0.305, 0, 0]], atol=1e-6)
+    np.testing.assert_allclose(arrays.coords, [[0, 0, 0], [0.305, 0, 0]], atol=1e-6)
     np.testing.assert_allclose(arrays.sharpness, 1.0, atol=1e-6)
     np.testing.assert_allclose(arrays.cell[0, 1:], cell[0, 1:], atol=1e-6)
     np.testing.assert_allclose(arrays.cell_spread, 0.0, atol=1e-6)
@@ -125,33 +124,35 @@ def test_a_hidden_prototype_has_no_centre(autoencoder, examples):
     )
 
 
-def test_a_prototype_seen_once_starts_from_the_centre_of_its_template(crystals):
-    """Rutile, and its positions with two different elements on the metal's."""
+def test_a_prototype_seen_once_starts_from_the_centre_of_its_relative(crystals):
+    """Rutile with a further orbit, which holds its anion or another one."""
     rutile = crystals[RUTILE]
-    swapped = SymmetricCrystal(
+    two = SymmetricCrystal(
         space_group=136,
         wyckoff=(*rutile.wyckoff, rutile.wyckoff[1]),
-        species=(22, 8, 9),
+        species=(22, 8, 8),
         free_coords=np.array([[0.0, 0, 0], [0.3, 0, 0], [0.1, 0, 0]]),
         lattice_parameters=rutile.lattice_parameters,
     )
-    other = replace(swapped, species=(22, 8, 8))
-    table = CrystalTable.from_crystals([swapped, other], identifiers=["", ""])
+    three = replace(two, species=(22, 8, 9))
+    table = CrystalTable.from_crystals([three, two, two], identifiers=["", "", ""])
     vocabulary = count_prototypes(table)
-    assert vocabulary.n_embedded == 0
-    arrays = fit_centres(table, vocabulary)
-    np.testing.assert_allclose(arrays.coords[1:, 0], [0.3, 0.1], atol=1e-6)
-    centres = Centres(arrays, vocabulary)
+    assert vocabulary.n_embedded == 1
+    centres = Centres(fit_centres(table, vocabulary), vocabulary)
     templates = to_batch(table, vocabulary)
-    assert templates.prototype.tolist() == [0, 0]
-    assert centres(templates).is_known.all()
-    assert centres.without_prototypes(templates).tolist() == [1, 1]
+    assert templates.prototype.tolist() == [0, 1, 1]
+    assert templates.centre.tolist() == [1, 1, 1]
+    found = centres(templates)
+    assert found.is_known.all()
+    torch.testing.assert_close(found.coords[0], found.coords[1])
+    # without its own prototype it has no relative: never itself
+    assert centres.without_prototypes(templates).tolist() == [1, 0, 0]
 
 
-def test_hiding_a_prototype_leaves_its_template(autoencoder, examples):
+def test_hiding_a_prototype_leaves_its_relative(autoencoder, examples):
     statistics = autoencoder.generative.statistics
     templates = collate(examples, np.arange(14)).templates
-    vocabulary = statistics.vocabulary
+    relatives = statistics.vocabulary.relatives
     hidden = statistics.centres.without_prototypes(templates)
     for prototype, before, after in zip(
         templates.prototype.tolist(),
@@ -159,11 +160,8 @@ def test_hiding_a_prototype_leaves_its_template(autoencoder, examples):
         hidden.tolist(),
         strict=True,
     ):
-        if not prototype:
-            assert after == before
-            continue
-        known = vocabulary.prototype(prototype - 1).template
-        assert after == statistics.n_embedded + vocabulary.templates[known] + 1
+        assert after == (relatives[prototype - 1] + 1 if prototype else before)
+        assert after != prototype or not prototype
 
 
 @pytest.mark.parametrize("rows", [[0, 5, 7], [5], [12, 13]])
@@ -175,7 +173,6 @@ def test_data_in_which_no_prototype_repeats_can_be_learnt(tables, tiny_config, r
     some = type(graphs).from_graphs([graphs.graph(row) for row in rows])
     statistics = count_statistics(table, some)
     assert statistics.n_embedded == 0
-    assert not statistics.vocabulary.templates
     model = CrystalAutoencoder(tiny_config, statistics).eval()
     examples = label_examples(table, some, statistics.vocabulary)
     batch = collate(examples, np.arange(len(rows)))

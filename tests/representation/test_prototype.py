@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -95,3 +96,64 @@ def test_a_vocabulary_holds_no_elements_and_no_geometry(vocabulary):
 
 def test_no_crystals_make_an_empty_vocabulary():
     assert len(count_prototypes(table_of([]))) == 0
+
+
+def vocabulary_of(*prototypes):
+    """Each prototype with how often it was seen, the most frequent first."""
+    sizes = [len(prototype.wyckoff) for prototype, _ in prototypes]
+    return PrototypeVocabulary(
+        space_group=np.array([each.space_group for each, _ in prototypes]),
+        offsets=np.concatenate([[0], np.cumsum(sizes)]),
+        wyckoff=np.array([w for each, _ in prototypes for w in each.wyckoff]),
+        role=np.array([r for each, _ in prototypes for r in each.roles]),
+        count=np.array([count for _, count in prototypes]),
+    )
+
+
+def quartet(*roles):
+    return Prototype(space_group=2, wyckoff=(0, 8, 8, 8), roles=roles)
+
+
+def test_a_relative_has_the_same_positions_and_the_most_similar_roles():
+    known = vocabulary_of(
+        (quartet(0, 1, 2, 3), 9), (quartet(0, 1, 1, 1), 5), (quartet(0, 1, 1, 2), 1)
+    )
+    assert known.relative(quartet(0, 1, 1, 2)) == 0
+    assert known.relative(quartet(0, 0, 0, 0)) == 1
+    assert known.relative(quartet(0, 1, 1, 1)) == 0  # never itself
+    other = Prototype(space_group=2, wyckoff=(0, 1, 8, 8), roles=(0, 1, 2, 3))
+    assert known.relative(other) == -1
+
+
+def test_a_label_is_that_of_the_prototype_or_of_its_relative():
+    known = vocabulary_of(
+        (quartet(0, 1, 2, 3), 9), (quartet(0, 1, 1, 1), 5), (quartet(0, 1, 1, 2), 1)
+    )
+    assert known.n_embedded == 2
+    assert known.label(quartet(0, 1, 1, 1)) == (2, 2)
+    assert known.label(quartet(0, 1, 1, 2)) == (0, 1)
+    assert known.label(replace(quartet(0, 1, 1, 1), space_group=3)) == (0, 0)
+    assert known.relatives.tolist() == [1, 0]
+
+
+@given(
+    one=st.lists(st.integers(0, 3), min_size=4, max_size=4),
+    seen=st.lists(
+        st.lists(st.integers(0, 3), min_size=4, max_size=4), min_size=1, max_size=5
+    ),
+)
+def test_no_other_prototype_agrees_on_more_pairs_than_the_relative(one, seen):
+    prototypes = list(dict.fromkeys(quartet(*roles_of(roles)) for roles in seen))
+    known = vocabulary_of(*((each, 2) for each in prototypes))
+    wanted = quartet(*roles_of(one))
+
+    def agreement(prototype):
+        a, b = (np.equal.outer(p.roles, p.roles) for p in (prototype, wanted))
+        return int((a == b).sum())
+
+    relative = known.relative(wanted)
+    others = [each for each in prototypes if each != wanted]
+    assert (relative >= 0) == bool(others)
+    if others:
+        best = max(map(agreement, others))
+        assert agreement(known.prototype(relative)) == best
