@@ -98,8 +98,7 @@ def generate(
         bool,
         typer.Option(
             "--vary-geometry",
-            help="Draw the geometry from its codes, too, rather than take the most"
-            " likely one for the species.",
+            help="Draw geometries, too, instead of the most likely one.",
         ),
     ] = False,
     formats: Annotated[
@@ -108,8 +107,7 @@ def generate(
     checkpoint: Annotated[
         Path | None,
         typer.Option(
-            help="Weights from `crystalgen train`, or the name of weights inside the"
-            " package: mp-20 (the default), perov-5 or carbon-24."
+            help="Weights of yours, or those inside: mp-20, perov-5 or carbon-24."
         ),
     ] = None,
     device: Annotated[

@@ -21,7 +21,7 @@ def draw_new_prototypes(
     *,
     seed: int,
     draws: Int[np.ndarray, " rows"],
-    renewal: int = 0,
+    attempt: int | Int[np.ndarray, " rows"] = 1,
     max_atoms: int,
     temperature: float,
 ) -> tuple[list[Prototype], Float64[np.ndarray, " rows"]]:
@@ -32,7 +32,7 @@ def draw_new_prototypes(
         groups: Space group of each row.
         seed: Of the run.
         draws: Number of the draw of each row.
-        renewal: Times that these draws have had other templates before.
+        attempt: Which of its streams of noise each draw reads.
         max_atoms: Most atoms in the primitive cell.
         temperature: Of the draws.
 
@@ -48,7 +48,7 @@ def draw_new_prototypes(
         seed,
         draws,
         (config.max_orbits, n_letters + config.max_roles),
-        attempt=2 * renewal + 1,
+        attempt=attempt,
         purpose=Purpose.TEMPLATE,
     ).to(weights.device)
     space_group = torch.from_numpy(groups.astype(np.int64)).to(weights.device)

@@ -13,13 +13,9 @@ import numpy as np
 import torch
 
 from crystalgen.errors import RequestError
+from crystalgen.generation.block import Outcome
 from crystalgen.generation.candidate import Candidate, Tally
-from crystalgen.generation.drawing import (
-    DRAWS_PER_BLOCK,
-    ROUNDS,
-    Outcome,
-    draw_block,
-)
+from crystalgen.generation.drawing import DRAWS_PER_BLOCK, ROUNDS, draw_block
 from crystalgen.generation.duplicates import SeenCrystals
 from crystalgen.generation.request import Request
 from crystalgen.generation.template_draw import TemplateDraw

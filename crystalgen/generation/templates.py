@@ -23,10 +23,13 @@ from crystalgen.model.tables import N_GROUPS
 from crystalgen.representation.crystal import primitive_multiplicities
 from crystalgen.representation.prototype import Prototype
 
-NEW_SHARE = 0.15
+NEW_SHARE = 1.0
 """Share of Good and Turing's estimate of the chance that a crystal has a new prototype
 (prototypes seen once among the crystals of its group) that is drawn from the
-autoregressive prior; lower than 1 because new templates are the ones that fail."""
+autoregressive prior."""
+NEW_TRIES = 12
+"""Prototypes drawn where one is to be new: the first is taken whose template was never
+seen, or else the first that was not seen itself."""
 
 
 class _Pick(NamedTuple):
@@ -183,18 +186,21 @@ class TemplateSource:
         prototypes = [pick.prototype for pick in picks]
         places = np.flatnonzero(is_new)
         if len(places):
+            attempts = 2 * (NEW_TRIES * renewal + np.arange(NEW_TRIES)) + 1
             drawn, gained = draw_new_prototypes(
                 self.weights,
-                np.array([picks[place].group for place in places]),
+                np.array([picks[place].group for place in places]).repeat(NEW_TRIES),
                 seed=seed,
-                draws=draws[places],
-                renewal=renewal,
+                draws=draws[places].repeat(NEW_TRIES),
+                attempt=np.tile(attempts, len(places)),
                 max_atoms=self.max_atoms,
                 temperature=self.request.temperature,
             )
-            log_prob[places] += gained
-            for place, prototype in zip(places.tolist(), drawn, strict=True):
-                prototypes[place] = prototype
+            for number, place in enumerate(places.tolist()):
+                tries = range(number * NEW_TRIES, (number + 1) * NEW_TRIES)
+                best = max(tries, key=lambda each: self._newness(drawn[each]))
+                prototypes[place] = drawn[best]
+                log_prob[place] += gained[best]
         complete = tuple(p for p in prototypes if p is not None)
         return TemplateDraw(
             draws=draws,
@@ -236,6 +242,12 @@ class TemplateSource:
             )
         ]
         return np.add.reduceat(np.array(sizes), vocabulary.offsets[:-1])
+
+    def _newness(self, prototype: Prototype) -> int:
+        """2 for a template never seen, 1 for a prototype never seen, else 0."""
+        vocabulary = self.weights.vocabulary
+        is_unseen = prototype not in vocabulary.index
+        return is_unseen + (prototype.template not in vocabulary.templates)
 
     @cached_property
     def _elements(self) -> Int[np.ndarray, " prototypes"]:

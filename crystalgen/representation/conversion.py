@@ -140,6 +140,19 @@ def expand(crystal: SymmetricCrystal) -> ExpandedCrystal:
     )
 
 
+def primitive_maps(
+    crystal: SymmetricCrystal,
+) -> tuple[Float[np.ndarray, "atoms 3 3"], Float[np.ndarray, "atoms 3"]]:
+    """How each atom of the primitive cell follows from the coordinates of its orbit.
+
+    In the order of `expand`, position i is `matrices[i] @ xyz + shifts[i]` in fractions
+    of the primitive cell, not wrapped.
+    """
+    matrices, shifts, places, _ = _primitive_maps(crystal.space_group)
+    images = np.concatenate([places[index] for index in crystal.wyckoff])
+    return matrices[images], shifts[images]
+
+
 def to_structure(crystal: SymmetricCrystal) -> Structure:
     """The primitive cell as a pymatgen structure.
 

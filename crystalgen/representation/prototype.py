@@ -97,6 +97,11 @@ class PrototypeVocabulary:
         return int((self.count >= MIN_SEEN).sum())
 
     @cached_property
+    def templates(self) -> frozenset[tuple[int, tuple[int, ...]]]:
+        """Groups and positions of all prototypes."""
+        return frozenset(prototype.template for prototype in self.index)
+
+    @cached_property
     def embedded_by_template(
         self,
     ) -> Mapping[tuple[int, tuple[int, ...]], tuple[int, ...]]:

@@ -5,8 +5,9 @@ import pytest
 
 from crystalgen.generation.checks import fault_of, is_known
 from crystalgen.generation.decoding import NO_CODE
-from crystalgen.generation.drawing import CLASS_ROUNDS, ROUNDS, draw_block
+from crystalgen.generation.drawing import ROUNDS, draw_block
 from crystalgen.generation.request import Request
+from crystalgen.generation.species_rounds import CLASS_ROUNDS
 from crystalgen.generation.templates import TemplateSource
 from crystalgen.representation.crystal import SymmetricCrystal
 from crystalgen.representation.framework import protostructure

@@ -1,0 +1,65 @@
+"""State of a block of draws while it is drawn."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Int
+
+from crystalgen.generation.candidate import Candidate
+from crystalgen.generation.composition import Composition
+from crystalgen.generation.template_draw import TemplateDraw
+from crystalgen.generation.weights import Weights
+
+
+@dataclass(slots=True, kw_only=True)
+class Row:
+    """Progress of one draw."""
+
+    composition: Composition | None = None
+    is_metal: bool = False
+    candidate: Candidate | None = None
+    fault: str = ""
+    redrawn: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it has a crystal that passes all checks."""
+        return self.candidate is not None and not self.fault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one draw.
+
+    Attributes:
+        candidate: The crystal of the last round; None if it has no geometry at all.
+        fault: The check that it failed; empty for a valid crystal.
+        redrawn: Why draws before it were repeated.
+    """
+
+    candidate: Candidate | None
+    fault: str
+    redrawn: Counter[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """What all draws of a block share."""
+
+    weights: Weights
+    templates: TemplateDraw
+    seed: int
+    temperature: float
+    rounds: int
+    renewal: int
+    allow_known: bool
+    vary_geometry: bool
+
+
+def attempts_of(
+    block: Block, drawn: tuple[int, ...], number: int
+) -> Int[np.ndarray, " attempts"]:
+    """Numbers of the draws of a round, counted over all rounds and renewals."""
+    first = block.renewal * sum(drawn) + sum(drawn[:number])
+    return np.arange(first, first + drawn[number])

@@ -1,0 +1,133 @@
+"""A round of geometries: the most likely one and others for each row with species."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Int
+
+from crystalgen.generation.block import Block, Row, attempts_of
+from crystalgen.generation.candidate import Candidate, Codes
+from crystalgen.generation.checks import fault_of
+from crystalgen.generation.decoding import GeometryDraw, assemble, draw_geometry
+from crystalgen.generation.noise import Purpose, row_noise
+from crystalgen.generation.separation import separate
+from crystalgen.model.batch import Templates
+
+GEOMETRIES_DRAWN = (1, 2, 3, 3, 3)
+"""Geometries drawn for each row in each round."""
+
+
+def choose_geometry(block: Block, rows: list[Row], number: int) -> None:
+    """Draw geometries for the rows with species; take the first without a fault."""
+    ready = np.flatnonzero(
+        [row.composition is not None and not row.is_done for row in rows]
+    )
+    if not len(ready):
+        return
+    n_drawn = GEOMETRIES_DRAWN[number]
+    attempts = np.tile(attempts_of(block, GEOMETRIES_DRAWN, number), len(ready))
+    # the most likely geometry first, then others
+    first = 0 if block.vary_geometry else 1
+    is_coded = torch.arange(len(attempts)) % n_drawn >= first
+    drawn = _geometry(block, ready.repeat(n_drawn), rows, attempts, is_coded)
+    is_last = number == block.rounds - 1
+    crowded: dict[int, Candidate] = {}
+    for start, index in zip(
+        range(0, len(attempts), n_drawn), ready.tolist(), strict=True
+    ):
+        row = rows[index]
+        tight: Candidate | None = None
+        for place in range(start, start + n_drawn):
+            _take_geometry(block, index, row, drawn, place)
+            if row.fault == "distance":
+                tight = tight or row.candidate
+            if not row.fault:
+                break
+            if not is_last:
+                row.redrawn[row.fault] += 1
+        if row.fault and tight is not None and block.rounds > 1:
+            crowded[index] = tight
+    _separate(block, rows, crowded)
+    for index in ready.tolist():
+        if rows[index].fault and not is_last:
+            rows[index].composition = None
+
+
+def _separate(block: Block, rows: list[Row], crowded: Mapping[int, Candidate]) -> None:
+    """Move the atoms of crowded crystals apart; take those that then pass."""
+    if not crowded:
+        return
+    crystals = separate(
+        [candidate.crystal for candidate in crowded.values()],
+        block.weights.distance_limits,
+    )
+    for (index, candidate), crystal in zip(crowded.items(), crystals, strict=True):
+        if not fault_of(crystal, block.weights):
+            rows[index].candidate = replace(candidate, crystal=crystal)
+            rows[index].fault = ""
+
+
+def _geometry(
+    block: Block,
+    indices: Int[np.ndarray, " rows"],
+    rows: list[Row],
+    attempts: Int[np.ndarray, " rows"],
+    is_coded: Bool[torch.Tensor, " rows"],
+) -> GeometryDraw:
+    weights = block.weights
+    some: Templates = block.templates.rows(indices).to(weights.device)
+    n_roles = int(some.role.max()) + 1
+    species = torch.zeros(len(indices), n_roles, dtype=torch.long)
+    for place, index in enumerate(indices.tolist()):
+        composition = rows[index].composition
+        roles = composition.roles if composition else ()
+        species[place, : len(roles)] = torch.tensor(roles)
+    n_tokens = 1 + int(weights.networks.coded_orbits(some).sum(dim=1).max())
+    noise = row_noise(
+        block.seed,
+        block.templates.draws[indices],
+        (n_tokens, *weights.config.geometry_codes),
+        attempt=attempts,
+        purpose=Purpose.GEOMETRY,
+    )
+    return draw_geometry(
+        weights.networks,
+        some,
+        species.to(weights.device),
+        noise.to(weights.device),
+        temperature=block.temperature,
+        is_coded=is_coded.to(weights.device),
+    )
+
+
+def _take_geometry(
+    block: Block, index: int, row: Row, drawn: GeometryDraw, place: int
+) -> None:
+    """Build the crystal of a row and note what is wrong with it."""
+    composition = row.composition
+    if composition is None:
+        return
+    prototype = block.templates.prototypes[index]
+    n_orbits = len(prototype.wyckoff)
+    crystal = assemble(
+        prototype,
+        composition.roles,
+        drawn.coords[place],
+        drawn.lattice_parameters[place],
+    )
+    row.fault = composition.fault or fault_of(crystal, block.weights)
+    row.candidate = Candidate(
+        index=int(block.templates.draws[index]),
+        crystal=crystal,
+        codes=Codes(
+            crystal=tuple(drawn.crystal_codes[place].tolist()),
+            roles=composition.codes,
+            orbits=tuple(map(tuple, drawn.orbit_codes[place, :n_orbits].tolist())),
+        ),
+        log_prob=float(block.templates.log_prob[index])
+        + composition.log_prob
+        + float(drawn.log_prob[place]),
+        is_neutral=composition.is_neutral,
+    )
