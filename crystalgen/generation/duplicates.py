@@ -11,7 +11,7 @@ from crystalgen.representation.table import CrystalTable
 
 
 class SeenCrystals:
-    """Crystals grouped by reduced formula, to be asked for matches.
+    """Crystals grouped by formula of the primitive cell, to be asked for matches.
 
     Two crystals are the same if pymatgen's `StructureMatcher` with its default
     tolerances says so, which compares shapes after scaling the volumes. Crystals are
@@ -20,11 +20,11 @@ class SeenCrystals:
 
     def __init__(self) -> None:
         self._matcher = StructureMatcher()
-        self._seen: dict[str, list[CrystalTable]] = defaultdict(list)
+        self._seen: dict[tuple[str, int], list[CrystalTable]] = defaultdict(list)
 
     def add(self, crystal: SymmetricCrystal) -> bool:
         """Remember a crystal; False if an equal one was there already."""
-        known = self._seen[crystal.formula]
+        known = self._seen[crystal.formula, crystal.n_atoms]
         if known:
             structure = to_structure(crystal)
             if any(self._is_same(structure, other) for other in known):
