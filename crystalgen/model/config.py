@@ -48,7 +48,7 @@ class ModelConfig:
     """Distinct elements of the most complex crystal the networks can read or write."""
     max_atoms: int = 20
     """Atoms in the primitive cell of the largest crystal of the training data."""
-    dropout: float = 0.2
+    dropout: float = 0.25
     """Drop-out of the priors."""
     prototype_dropout: float = 0.4
     """Share of training crystals whose prototype embedding is hidden."""

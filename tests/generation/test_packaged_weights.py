@@ -12,14 +12,19 @@ from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 from crystalgen import Generator, Request
 from crystalgen.cli.run_file import read_run_file
 from crystalgen.config import as_plain
-from crystalgen.generation.weights import DEFAULT_WEIGHTS
+from crystalgen.generation.weights import (
+    DEFAULT_WEIGHTS,
+    load_weights,
+    packaged_weights,
+)
 from crystalgen.model.checkpoint import load_checkpoint
 from crystalgen.representation.canonical import canonicalize
 from crystalgen.symmetry.lattice import lattice_matrix
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-NAME = f"{DEFAULT_WEIGHTS}.safetensors"
-FILE = Path(str(files("crystalgen.model") / "weights" / NAME))
+FOLDER = Path(str(files("crystalgen.model") / "weights"))
+LARGEST = {"mp-20": 12_000_000}
+"""Bytes that a file may have; 5 MB unless stated."""
 
 
 @pytest.fixture(scope="module")
@@ -27,28 +32,41 @@ def packaged():
     return Generator.load()
 
 
-def test_they_are_small_enough_for_a_package():
-    assert FILE.stat().st_size <= 12_000_000
+def file_of(name):
+    return FOLDER / f"{name}.safetensors"
 
 
-def test_their_identity_is_the_hash_of_their_tensors(packaged):
-    content = FILE.read_bytes()
+def test_the_default_weights_are_there():
+    assert DEFAULT_WEIGHTS in packaged_weights()
+
+
+@pytest.mark.parametrize("name", packaged_weights())
+def test_they_are_small_enough_for_a_package(name):
+    assert file_of(name).stat().st_size <= LARGEST.get(name, 5_000_000)
+
+
+@pytest.mark.parametrize("name", packaged_weights())
+def test_their_identity_is_the_hash_of_their_tensors(name):
+    content = file_of(name).read_bytes()
     (n_header,) = struct.unpack("<Q", content[:8])
     tensors = content[8 + n_header :]
-    assert packaged.weights.sha256 == hashlib.sha256(tensors).hexdigest()
-    assert packaged.weights.name == "mp-20"
+    weights = load_weights(Path(name))
+    assert weights.sha256 == hashlib.sha256(tensors).hexdigest()
+    assert weights.name == name
 
 
-def test_they_were_made_by_the_recipe_among_the_examples(packaged):
-    recipe = read_run_file(EXAMPLES / "mp-20.toml")
-    config = load_checkpoint(FILE).config
+@pytest.mark.parametrize("name", packaged_weights())
+def test_they_were_made_by_the_recipe_among_the_examples(name):
+    recipe = read_run_file(EXAMPLES / f"{name}.toml")
+    config = load_checkpoint(file_of(name)).config
     assert config["model"] == as_plain(recipe.model)
     assert config["objective"] == as_plain(recipe.objective)
 
 
-def test_they_have_a_card_that_names_the_same_identity(packaged):
-    (card,) = FILE.parent.glob("*.md")
-    assert packaged.weights.sha256 in card.read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", packaged_weights())
+def test_they_have_a_card_that_names_the_same_identity(name):
+    card = file_of(name).with_suffix(".md").read_text(encoding="utf-8")
+    assert load_weights(Path(name)).sha256 in card
 
 
 def test_ten_crystals_are_valid_and_different(packaged):
