@@ -41,7 +41,7 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "verify: expand": (f"{CHECKS}:expand",),
     "verify: numeric gate": (f"{CHECKS}:check_geometry",),
     "verify: contacts": (f"{CHECKS}:are_contacts_sane",),
-    "verify: spglib": ("crystalgen.symmetry.engine:dataset",),
+    "verify: group": (f"{CHECKS}:is_group_found",),
     "verify: duplicates": ("crystalgen.generation.duplicates:SeenCrystals.add",),
     "write: CIF": ("crystalgen.export.texts:cif_text",),
     "write: read CIF back": ("crystalgen.export.texts:check_cif",),

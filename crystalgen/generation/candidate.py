@@ -49,7 +49,7 @@ class Candidate:
 
     @property
     def space_group(self) -> int:
-        """Number of the space group, 1 to 230; confirmed by spglib."""
+        """Number of the space group, 1 to 230; the one that spglib finds."""
         return self.crystal.space_group
 
     @property

@@ -10,7 +10,7 @@ from crystalgen.representation.crystal import SymmetricCrystal
 from crystalgen.representation.elements import RANKS
 from crystalgen.representation.framework import protostructure_of
 from crystalgen.representation.prototype import Prototype
-from crystalgen.symmetry.detection import space_group_number
+from crystalgen.symmetry.confirmation import is_group_found
 from crystalgen.symmetry.gate import check_geometry
 
 SYMPREC = 0.1
@@ -29,7 +29,7 @@ def fault_of(crystal: SymmetricCrystal, weights: Weights) -> str:
     """First check that a crystal fails; empty if it passes all.
 
     The checks: the numeric gate, distances (images included) against the learnt
-    limits, and the declared space group found by spglib.
+    limits, and the declared space group, which must be the one that spglib finds.
     """
     atoms = expand(crystal)
     try:
@@ -48,7 +48,8 @@ def fault_of(crystal: SymmetricCrystal, weights: Weights) -> str:
     # the one in which pymatgen reads them back
     order = np.argsort(_RANKS[atoms.numbers - 1], kind="stable")
     try:
-        found = space_group_number(
+        is_found = is_group_found(
+            crystal.space_group,
             atoms.lattice,
             atoms.frac_coords[order],
             atoms.numbers[order],
@@ -56,4 +57,4 @@ def fault_of(crystal: SymmetricCrystal, weights: Weights) -> str:
         )
     except SymmetryError:
         return "group"
-    return "" if found == crystal.space_group else "group"
+    return "" if is_found else "group"
