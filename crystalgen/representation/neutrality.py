@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import product
 
-from pymatgen.core import Composition, Element
-from smact.metallicity import metallicity_score
-from smact.utils.oxidation import ICSD24OxStatesFilter
+from pymatgen.core import Element
+
+from crystalgen.representation.elements import SYMBOLS
+from crystalgen.representation.metallicity import element_facts, metallicity_score
 
 METALLICITY_LIMIT = 0.7
 """Metallicity score (SMACT, 0 to 1) above which charges need no balance."""
@@ -31,7 +32,7 @@ def is_neutral(species: tuple[int, ...], counts: tuple[int, ...]) -> bool:
     >>> is_neutral((11, 17), (1, 1)), is_neutral((11, 17), (2, 1))
     (True, False)
     """
-    elements = [Element.from_Z(number) for number in species]
+    elements = [_element(number) for number in species]
     if len(elements) == 1 or are_metals(species):
         return True
     if not all(_states(element) for element in elements):
@@ -57,33 +58,30 @@ def are_metals(species: tuple[int, ...]) -> bool:
     return all(_metals()[number] for number in species)
 
 
+@lru_cache(maxsize=118)
+def _element(number: int) -> Element:
+    return Element(SYMBOLS[number - 1])
+
+
 @lru_cache(maxsize=1)
 def _metals() -> tuple[bool, ...]:
     numbers = range(1, 119)
-    return (False, *(bool(Element.from_Z(number).is_metal) for number in numbers))
+    return (False, *(bool(_element(number).is_metal) for number in numbers))
 
 
 def is_metallic(species: tuple[int, ...], counts: tuple[int, ...]) -> bool:
     """Whether the elements make a metal, by SMACT's metallicity score."""
-    composition = Composition(
-        {
-            Element.from_Z(number): count
-            for number, count in zip(species, counts, strict=True)
-        }
-    )
-    return metallicity_score(composition) > METALLICITY_LIMIT
+    return metallicity_score(species, counts) > METALLICITY_LIMIT
 
 
 @lru_cache(maxsize=1)
 def usual_states() -> dict[str, tuple[int, ...]]:
     """Usual oxidation states of each element, without zero, from SMACT's ICSD count."""
-    table = ICSD24OxStatesFilter().filter(include_zero=False, commonality=MIN_SHARE)
-    return {
-        str(symbol): tuple(int(state) for state in str(states).split())
-        for symbol, states in zip(
-            table["element"], table["oxidation_state"], strict=True
-        )
+    usual = {
+        SYMBOLS[number - 1]: tuple(s for s, share in facts.shares if share >= MIN_SHARE)
+        for number, facts in element_facts().items()
     }
+    return {symbol: states for symbol, states in usual.items() if states}
 
 
 def _charges(element: Element, count: int) -> Iterator[tuple[float, int]]:
