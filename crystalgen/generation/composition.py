@@ -20,7 +20,7 @@ class Composition:
         log_prob: Log-probability of both, given the template.
         is_neutral: Whether usual oxidation states cancel, or all are metals.
         is_known: Whether a training crystal has these elements on these positions, and
-            that counts as a fault.
+            that counts as a fault; not asked where charges do not cancel.
         is_metal: Whether all are metals.
     """
 
@@ -60,11 +60,12 @@ def composition_of(
     counts = [0] * n_roles
     for letter, role in zip(prototype.wyckoff, prototype.roles, strict=True):
         counts[role] += sizes[letter]
+    neutral = is_neutral(roles, tuple(counts))
     return Composition(
         roles=roles,
         codes=tuple(map(tuple, drawn.codes[place, :n_roles].tolist())),
         log_prob=float(drawn.log_prob[place]),
-        is_neutral=is_neutral(roles, tuple(counts)),
-        is_known=not allow_known and is_known(prototype, roles, weights),
+        is_neutral=neutral,
+        is_known=neutral and not allow_known and is_known(prototype, roles, weights),
         is_metal=are_metals(roles),
     )

@@ -5,7 +5,7 @@ the anonymised prototype. Crystals of one framework are substitutions of each ot
 to their free parameters.
 """
 
-import numpy as np
+from functools import lru_cache
 
 from crystalgen.representation.crystal import SymmetricCrystal
 from crystalgen.representation.elements import SYMBOLS
@@ -58,24 +58,45 @@ def protostructure_of(
 
 def _smallest(
     space_group: int,
-    letters_of_orbits: tuple[int, ...],
-    species_of_orbits: tuple[int, ...],
+    wyckoff: tuple[int, ...],
+    species: tuple[int, ...],
     *,
     is_anonymous: bool,
 ) -> Roles:
-    wyckoff, species = np.array(letters_of_orbits), np.array(species_of_orbits)
-    elements = sorted(set(species_of_orbits))
-    candidates = {tuple(range(len(LETTERS)))}
-    candidates |= {tuple(row) for row in coset_letters(space_group).tolist()}
-    spellings = []
-    for letters in candidates:
-        renamed = np.array(letters)[wyckoff]
-        roles = sorted(
-            (tuple(sorted(renamed[species == z].tolist())), 0 if is_anonymous else z)
-            for z in elements
+    elements = sorted(set(species))
+    return min(
+        tuple(
+            sorted(
+                (_letters_of(element, renamed, species), 0 if is_anonymous else element)
+                for element in elements
+            )
         )
-        spellings.append((tuple(sorted(renamed.tolist())), tuple(roles)))
-    return min(spellings)[1]
+        for renamed in _smallest_letters(space_group, wyckoff)
+    )
+
+
+def _letters_of(
+    element: int, wyckoff: tuple[int, ...], species: tuple[int, ...]
+) -> tuple[int, ...]:
+    """Positions of the orbits that an element is on, in order."""
+    pairs = zip(wyckoff, species, strict=True)
+    return tuple(sorted(letter for letter, other in pairs if other == element))
+
+
+@lru_cache(maxsize=50_000)
+def _smallest_letters(
+    space_group: int, wyckoff: tuple[int, ...]
+) -> tuple[tuple[int, ...], ...]:
+    """Equivalent names of the positions of all orbits, those that come first in order.
+
+    Which elements are where decides among them only, so all substitutions on the same
+    positions share this look-up.
+    """
+    names = {tuple(range(len(LETTERS)))}
+    names |= {tuple(row) for row in coset_letters(space_group).tolist()}
+    renamed = {tuple(letters[index] for index in wyckoff) for letters in names}
+    smallest = min(map(sorted, renamed))
+    return tuple(each for each in renamed if sorted(each) == smallest)
 
 
 def _spelled(space_group: int, roles: Roles) -> str:
