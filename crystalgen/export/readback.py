@@ -14,7 +14,7 @@ from pymatgen.io.cif import CifBlock, CifFile
 
 from crystalgen.errors import ExportError
 from crystalgen.export.cif import OPERATION_LOOP
-from crystalgen.representation.conversion import ExpandedCrystal, expand
+from crystalgen.representation.conversion import expand
 from crystalgen.representation.crystal import SymmetricCrystal
 from crystalgen.representation.elements import ATOMIC_NUMBERS
 from crystalgen.symmetry.lattice import primitive_vectors
@@ -82,21 +82,19 @@ def _check_sites(block: CifBlock, crystal: SymmetricCrystal) -> None:
         )
     for orbit, site in enumerate(sites):
         images = operations[:, :, :3] @ site + operations[:, :, 3]
-        found = distinct_points(images @ to_primitive)
+        found = images @ to_primitive
+        expected = atoms.frac_coords[atoms.orbit_of_atom == orbit]
         if (
-            not _same_points(found, _orbit_points(atoms, orbit))
+            not _are_those(found, expected)
             or ATOMIC_NUMBERS.get(symbols[orbit]) != crystal.species[orbit]
-            or int(multiplicities[orbit]) != len(found) * group.n_centring
+            or int(multiplicities[orbit]) != len(expected) * group.n_centring
         ):
+            n_found = len(distinct_points(found))
             raise ExportError(
                 f"CIF {block.header}: site {orbit + 1} ({symbols[orbit]}) reads back "
-                f"as {len(found)} atoms of the primitive cell that are not those of "
+                f"as {n_found} atoms of the primitive cell that are not those of "
                 f"orbit {orbit} of the crystal {crystal.formula} {crystal.label}"
             )
-
-
-def _orbit_points(atoms: ExpandedCrystal, orbit: int) -> Float[np.ndarray, "atoms 3"]:
-    return atoms.frac_coords[atoms.orbit_of_atom == orbit]
 
 
 @lru_cache(maxsize=230)
@@ -117,12 +115,12 @@ def distinct_points(
     return points[is_first]
 
 
-def _same_points(
+def _are_those(
     found: Float[np.ndarray, "found 3"], expected: Float[np.ndarray, "expected 3"]
 ) -> bool:
-    if len(found) != len(expected):
-        return False
-    return bool(_is_close(found, expected).any(axis=0).all())
+    """Whether each point is at an expected place, and at each place there is one."""
+    is_at = _is_close(found, expected)
+    return bool(is_at.any(axis=1).all() and is_at.any(axis=0).all())
 
 
 def _is_close(
