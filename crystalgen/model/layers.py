@@ -1,10 +1,10 @@
 """Transformer blocks over the orbits of a crystal. They know tokens, not crystals."""
 
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
@@ -53,10 +53,8 @@ class Block(nn.Module):
         Returns:
             The updated tokens and the keys and values including theirs.
         """
-        qkv = self.query_key_value(self.norm_attention(tokens))
-        query, key, value = (
-            part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for part in qkv.chunk(3, dim=-1)
+        query, key, value = self._parts(
+            self.query_key_value(self.norm_attention(tokens))
         )
         if past is not None:
             key = torch.cat([past.keys, key], dim=2)
@@ -64,9 +62,51 @@ class Block(nn.Module):
         mask = None if allowed is None else allowed[:, None]
         attended = scaled_dot_product_attention(query, key, value, attn_mask=mask)
         merged = attended.transpose(1, 2).flatten(-2)
-        tokens = tokens + self.dropout(self.output(merged))
+        return self._update(tokens, merged), KeyValues(key, value)
+
+    def forward_packed(
+        self,
+        tokens: Float[Tensor, "present channels"],
+        places: Int[Tensor, " present"],
+        allowed: Bool[Tensor, "crystals 1 seen"],
+    ) -> Float[Tensor, "present channels"]:
+        """Update the present tokens of a padded batch, and spend nothing on padding.
+
+        Args:
+            tokens: Present tokens of all crystals, one after the other.
+            places: Where each is among all tokens of the batch, padding included.
+            allowed: Which tokens those of a crystal may attend to.
+        """
+        n_crystals, _, n_tokens = allowed.shape
+        qkv = self.query_key_value(self.norm_attention(tokens))
+        padded = qkv.new_zeros(n_crystals * n_tokens, qkv.shape[1])
+        padded[places] = qkv
+        query, key, value = self._parts(padded.unflatten(0, (n_crystals, n_tokens)))
+        attended = scaled_dot_product_attention(
+            query, key, value, attn_mask=allowed[:, None]
+        )
+        merged = attended.transpose(1, 2).flatten(-2).flatten(0, 1)
+        return self._update(tokens, merged[places])
+
+    def _parts(
+        self, qkv: Float[Tensor, "crystals tokens all_channels"]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Query, key and value of each head."""
+        query, key, value = (
+            part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for part in qkv.chunk(3, dim=-1)
+        )
+        return query, key, value
+
+    def _update(
+        self,
+        tokens: Float[Tensor, "*tokens channels"],
+        attended: Float[Tensor, "*tokens channels"],
+    ) -> Float[Tensor, "*tokens channels"]:
+        """Add to tokens what they attended to, and what follows from it."""
+        tokens = tokens + self.dropout(self.output(attended))
         update = self.feedforward(self.norm_feedforward(tokens))
-        return tokens + self.dropout(update), KeyValues(key, value)
+        return tokens + self.dropout(update)
 
 
 class Transformer(nn.Module):
@@ -84,11 +124,29 @@ class Transformer(nn.Module):
         tokens: Float[Tensor, "crystals tokens channels"],
         present: Bool[Tensor, "crystals tokens"],
     ) -> Float[Tensor, "crystals tokens channels"]:
-        """Let every token attend to all present ones."""
+        """Let every token attend to all present ones.
+
+        In evaluation mode, padding is left out of the linear layers and reads as zero.
+        """
         allowed = present[:, None, :]
+        if not self.training:
+            return self._forward_packed(tokens, allowed)
         for block in self.blocks:
             tokens, _ = block(tokens, allowed)
         return self.norm(tokens)
+
+    def _forward_packed(
+        self,
+        tokens: Float[Tensor, "crystals tokens channels"],
+        allowed: Bool[Tensor, "crystals 1 tokens"],
+    ) -> Float[Tensor, "crystals tokens channels"]:
+        places = allowed.flatten().nonzero().squeeze(1)
+        rows = tokens.flatten(0, 1)[places]
+        for block in self.blocks:
+            rows = cast(Block, block).forward_packed(rows, places, allowed)
+        read = torch.zeros_like(tokens)
+        read.flatten(0, 1)[places] = self.norm(rows)
+        return read
 
 
 class CausalTransformer(nn.Module):

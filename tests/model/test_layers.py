@@ -54,6 +54,30 @@ def test_padding_changes_nothing(bidirectional, n_padding):
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-4)
 
 
+@settings(max_examples=20)
+@given(counts=st.lists(st.integers(1, 7), min_size=3, max_size=3))
+def test_leaving_padding_out_changes_nothing_but_rounding(counts):
+    torch.manual_seed(1)
+    transformer = Transformer(16, 4, 2, dropout=0.0)
+    tokens = random_tokens(max(counts))
+    present = torch.arange(max(counts)) < torch.tensor(counts)[:, None]
+    trained, read = (
+        transformer.train()(tokens, present),
+        transformer.eval()(tokens, present),
+    )
+    torch.testing.assert_close(read[present], trained[present], atol=1e-5, rtol=1e-4)
+    assert not read[~present].any()
+
+
+def test_gradients_pass_through_what_was_packed(bidirectional):
+    tokens = random_tokens(4).requires_grad_()
+    present = torch.arange(4) < torch.tensor([4, 2, 3])[:, None]
+    bidirectional(tokens, present).square().sum().backward()
+    assert tokens.grad is not None
+    assert tokens.grad[present].abs().sum(dim=1).all()
+    assert not tokens.grad[~present].any()
+
+
 def test_permuting_the_tokens_permutes_what_is_read(bidirectional):
     tokens, order = random_tokens(5), torch.tensor([3, 0, 4, 1, 2])
     present = torch.ones(3, 5, dtype=torch.bool)
