@@ -1,6 +1,7 @@
 """Which crystals were seen before."""
 
 from collections import defaultdict
+from dataclasses import dataclass
 
 from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.core import Structure
@@ -10,27 +11,47 @@ from crystalgen.representation.crystal import SymmetricCrystal
 from crystalgen.representation.table import CrystalTable
 
 
+@dataclass(slots=True, kw_only=True)
+class _Seen:
+    """A crystal, as bare parameters until it is compared for the first time."""
+
+    table: CrystalTable
+    reduced: Structure | None = None
+
+
 class SeenCrystals:
-    """Crystals grouped by formula of the primitive cell, to be asked for matches.
+    """Crystals grouped by reduced formula, to be asked for matches.
 
     Two crystals are the same if pymatgen's `StructureMatcher` with its default
-    tolerances says so, which compares shapes after scaling the volumes. Crystals are
-    kept as bare parameters, so that memory stays small.
+    tolerances says so, which compares shapes after scaling the volumes. Most crystals
+    share their formula with no other and are kept as bare parameters, so that memory
+    stays small; cells are reduced once where they are compared.
     """
 
     def __init__(self) -> None:
         self._matcher = StructureMatcher()
-        self._seen: dict[tuple[str, int], list[CrystalTable]] = defaultdict(list)
+        self._seen: dict[str, list[_Seen]] = defaultdict(list)
 
     def add(self, crystal: SymmetricCrystal) -> bool:
         """Remember a crystal; False if an equal one was there already."""
-        known = self._seen[crystal.formula, crystal.n_atoms]
-        if known:
-            structure = to_structure(crystal)
-            if any(self._is_same(structure, other) for other in known):
-                return False
-        known.append(CrystalTable.from_crystals([crystal], identifiers=[""]))
+        known = self._seen[crystal.formula]
+        new = _Seen(table=CrystalTable.from_crystals([crystal], identifiers=[""]))
+        if any(self._is_same(new, other) for other in known):
+            return False
+        known.append(new)
         return True
 
-    def _is_same(self, structure: Structure, other: CrystalTable) -> bool:
-        return bool(self._matcher.fit(structure, to_structure(other.crystal(0))))
+    def _is_same(self, one: _Seen, other: _Seen) -> bool:
+        first, second = _reduced(one), _reduced(other)
+        return len(first) == len(second) and bool(
+            self._matcher.fit(first, second, skip_structure_reduction=True)
+        )
+
+
+def _reduced(crystal: _Seen) -> Structure:
+    """The cell that `StructureMatcher` compares."""
+    if crystal.reduced is None:
+        structure = to_structure(crystal.table.crystal(0))
+        niggli = structure.get_reduced_structure(reduction_algo="niggli")
+        crystal.reduced = niggli.get_primitive_structure()
+    return crystal.reduced
