@@ -12,6 +12,7 @@ from torch import Tensor
 from crystalgen.estimators.gumbel_softmax import gumbel_max
 from crystalgen.model.autoencoder import GenerativeNetworks
 from crystalgen.model.batch import Templates
+from crystalgen.model.layers import KeyValues
 from crystalgen.model.prior import CodeSequence
 
 
@@ -40,26 +41,44 @@ def draw_codes(
 ) -> tuple[Int[Tensor, "crystals tokens codes"], Float[Tensor, " crystals"]]:
     """Write the codes of all tokens, one after the other.
 
+    Crystals are put in the order of their lengths, so that each step is taken by those
+    only that have a token left.
+
+    Args:
+        prior: Of the codes.
+        context: What is known of each token beforehand.
+        present: Tokens of each crystal; they come before its padding.
+        noise: Gumbel noise.
+        temperature: Of the draws.
+
     Returns:
-        The codes and the log-probability of those of present tokens.
+        The codes, 0 on padding, and the log-probability of those of present tokens.
     """
-    n_crystals, n_tokens = present.shape
+    order = present.sum(dim=1).argsort(descending=True, stable=True)
+    context, noise = context[order], noise[order]
+    n_open = present.sum(dim=0).tolist()
     codes = torch.zeros(
-        n_crystals, n_tokens, prior.n_codes, dtype=torch.long, device=context.device
+        *present.shape, prior.n_codes, dtype=torch.long, device=context.device
     )
-    log_prob = torch.zeros(n_crystals, device=context.device)
-    rows = torch.arange(n_crystals, device=context.device)
-    hidden, past = prior.start(context[:, 0])
-    for token in range(n_tokens):
+    log_prob = torch.zeros(len(codes), device=context.device)
+    rows = torch.arange(len(codes), device=context.device)
+    hidden, past = prior.start(context[: n_open[0], 0])
+    for token, n_rows in enumerate(n_open):
+        if not n_rows:
+            break
         if token:
-            hidden, past = prior.step(context[:, token], codes[:, token - 1], past)
+            past = tuple(KeyValues(*(part[:n_rows] for part in each)) for each in past)
+            previous = codes[:n_rows, token - 1]
+            hidden, past = prior.step(context[:n_rows, token], previous, past)
         for code in range(prior.n_codes):
-            logits = prior.logits(hidden, codes[:, token, :code])
-            chosen = gumbel_max(logits, noise[:, token, code], temperature=temperature)
-            codes[:, token, code] = chosen
-            gained = logits.log_softmax(dim=-1)[rows, chosen]
-            log_prob = log_prob + torch.where(present[:, token], gained, 0.0)
-    return codes, log_prob
+            logits = prior.logits(hidden, codes[:n_rows, token, :code])
+            chosen = gumbel_max(
+                logits, noise[:n_rows, token, code], temperature=temperature
+            )
+            codes[:n_rows, token, code] = chosen
+            log_prob[:n_rows] += logits.log_softmax(dim=-1)[rows[:n_rows], chosen]
+    place = order.argsort()
+    return codes[place], log_prob[place]
 
 
 def draw_species(
