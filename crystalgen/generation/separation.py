@@ -12,12 +12,11 @@ checked like any other draw.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
-import torch
-from jaxtyping import Float
-from torch import Tensor
+from jaxtyping import Float, Int
 
 from crystalgen.representation.conversion import expand, primitive_maps
 from crystalgen.representation.crystal import SymmetricCrystal, free_parameters
@@ -26,9 +25,17 @@ MARGIN = 1.06
 """Wanted distance as a multiple of the limit."""
 STEPS = 80
 STEP_SIZE = 0.01
-"""First step of a coordinate (fraction of a cell) and of the logarithm of the edges."""
+"""First step of a coordinate (fraction of a cell) and, times `GROWTH`, of the logarithm
+of the edges."""
+GROWTH = 0.1
+"""Cells grow slowly: coordinates should do most."""
 MAX_GROWTH = 0.12
 """Most that the logarithm of the edges may grow."""
+REACH = 1.0
+"""Å beyond the wanted distance up to which pairs are watched."""
+STEPS_BETWEEN = 20
+"""Steps after which pairs are looked for again."""
+_IMAGES = np.array(list(product((-1.0, 0.0, 1.0), repeat=3)))
 
 
 def separate(
@@ -43,118 +50,126 @@ def separate(
     Returns:
         One for each; atoms may still be too close.
     """
-    with torch.inference_mode(mode=False), torch.enable_grad():
-        coords, growth = _descend(_Overlap(crystals, limits))
-    return [
-        replace(
-            crystal,
-            free_coords=_wrapped(coords[row, : crystal.n_orbits]),
-            lattice_parameters=crystal.lattice_parameters
-            * np.repeat([np.exp(growth[row]), 1.0], 3),
-        )
-        for row, crystal in enumerate(crystals)
-    ]
+    return [_separated(crystal, MARGIN * limits) for crystal in crystals]
 
 
-def _wrapped(coords: Float[np.ndarray, "orbits 3"]) -> Float[np.ndarray, "orbits 3"]:
-    wrapped = coords - np.floor(coords)
-    wrapped[wrapped >= 1.0] = 0.0
-    return wrapped
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Frame:
+    """What of a crystal stays as it is."""
+
+    maps: Float[np.ndarray, "atoms 3 3"]
+    shifts: Float[np.ndarray, "atoms 3"]
+    orbit: Int[np.ndarray, " atoms"]
+    representative: Int[np.ndarray, " orbits"]
+    lattice: Float[np.ndarray, "3 3"]
+    wanted: Float[np.ndarray, "orbits atoms"]
 
 
-class _Overlap:
-    """The energy of a padded batch of crystals."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pairs:
+    """Representatives with atoms near them."""
 
-    def __init__(
-        self,
-        crystals: Sequence[SymmetricCrystal],
-        limits: Float[np.ndarray, "species species"],
-    ) -> None:
-        cells = [expand(crystal) for crystal in crystals]
-        n_atoms = max(len(cell.numbers) for cell in cells)
-        n_orbits = max(crystal.n_orbits for crystal in crystals)
-        shape = (len(crystals), n_atoms)
-        maps = np.zeros((*shape, 3, 3))
-        shifts = np.zeros((*shape, 3))
-        orbit = np.zeros(shape, dtype=np.int64)
-        representative = np.zeros((len(crystals), n_orbits), dtype=np.int64)
-        wanted = np.zeros((len(crystals), n_orbits, n_atoms))
-        weight = np.zeros((len(crystals), n_orbits))
-        self.coords = np.zeros((len(crystals), n_orbits, 3))
-        free = np.zeros((len(crystals), n_orbits, 3))
-        for row, (crystal, cell) in enumerate(zip(crystals, cells, strict=True)):
-            here, size = slice(crystal.n_orbits), slice(len(cell.numbers))
-            maps[row, size], shifts[row, size] = primitive_maps(crystal)
-            orbit[row, size] = cell.orbit_of_atom
-            representative[row, here] = cell.representative
-            elements = np.array(crystal.species)
-            wanted[row, here, size] = (
-                MARGIN * limits[elements[:, None], cell.numbers[None]]
-            )
-            weight[row, here] = np.bincount(cell.orbit_of_atom)
-            self.coords[row, here] = crystal.free_coords
-            free[row, here] = free_parameters(crystal.space_group)[
-                list(crystal.wyckoff)
-            ]
-        self.free = torch.from_numpy(free).float()
-        self.maps = torch.from_numpy(maps).float()
-        self.shifts = torch.from_numpy(shifts).float()
-        self.orbit = torch.from_numpy(orbit)
-        self.representative = torch.from_numpy(representative)
-        self.wanted = torch.from_numpy(wanted).float()
-        self.weight = torch.from_numpy(weight).float()
-        lattice = np.stack([cell.lattice for cell in cells])
-        self.lattice = torch.from_numpy(lattice).float()
-        steps = torch.tensor([-1.0, 0.0, 1.0])
-        self.images = torch.cartesian_prod(steps, steps, steps)
-        same = self.representative[:, :, None] == torch.arange(n_atoms)
-        self.is_self = same[..., None] & (self.images == 0).all(dim=1)
-
-    def __call__(
-        self,
-        coords: Float[Tensor, "crystals orbits 3"],
-        growth: Float[Tensor, " crystals"],
-    ) -> Float[Tensor, " crystals"]:
-        """Energy of each crystal in Å²."""
-        index = self.orbit[..., None].expand(-1, -1, 3)
-        xyz = coords.gather(1, index)
-        places = torch.einsum("caij,caj->cai", self.maps, xyz) + self.shifts
-        index = self.representative[..., None].expand(-1, -1, 3)
-        offset = places[:, None] - places.gather(1, index)[:, :, None]
-        offset = offset - offset.detach().round()
-        lattice = self.lattice * growth.exp()[:, None, None]
-        reach = offset[..., None, :] + self.images
-        squared = torch.einsum("ckasi,cij->ckasj", reach, lattice).square().sum(dim=-1)
-        squared = torch.where(self.is_self, torch.inf, squared)
-        distance = (squared + 1e-12).sqrt()
-        overlap = (self.wanted[..., None] - distance).clamp(min=0).square()
-        return (overlap.sum(dim=(2, 3)) * self.weight).sum(dim=1)
+    first: Int[np.ndarray, " pairs"]
+    """Orbit of the representative."""
+    atom: Int[np.ndarray, " pairs"]
+    cell: Float[np.ndarray, "pairs 3"]
+    """Cell in which the other atom is."""
+    wanted: Float[np.ndarray, " pairs"]
+    weight: Float[np.ndarray, " pairs"]
+    """Atoms of the representative's orbit."""
 
 
-def _descend(
-    energy: _Overlap,
-) -> tuple[Float[np.ndarray, "crystals orbits 3"], Float[np.ndarray, " crystals"]]:
-    """Coordinates and growth of the edges after gradient steps of falling length.
-
-    Each crystal has a step length of its own and rests once nothing overlaps, so the
-    outcome does not depend on the others of the batch.
-    """
-    coords = torch.from_numpy(energy.coords).float()
-    growth = torch.zeros(len(coords))
+def _separated(
+    crystal: SymmetricCrystal, wanted: Float[np.ndarray, "species species"]
+) -> SymmetricCrystal:
+    cell = expand(crystal)
+    maps, shifts = primitive_maps(crystal)
+    elements = np.array(crystal.species)
+    frame = _Frame(
+        maps=maps,
+        shifts=shifts,
+        orbit=cell.orbit_of_atom,
+        representative=cell.representative,
+        lattice=cell.lattice,
+        wanted=wanted[elements[:, None], cell.numbers[None]],
+    )
+    is_free = free_parameters(crystal.space_group)[list(crystal.wyckoff)]
+    coords, growth = crystal.free_coords.copy(), 0.0
+    pairs = _near(frame, coords, growth)
     for number in range(STEPS):
-        coords.requires_grad_()
-        growth.requires_grad_()
-        value = energy(coords, growth)
-        if not bool(value.detach().any()):
+        if number and number % STEPS_BETWEEN == 0:
+            pairs = _near(frame, coords, growth)
+        slope, is_tight = _slope(frame, pairs, coords, growth)
+        if not is_tight:
             break
-        of_coords, of_growth = torch.autograd.grad(value.sum(), (coords, growth))
-        with torch.no_grad():
-            moved = of_coords * energy.free
-            largest = moved.abs().amax(dim=(1, 2)).clamp(min=1e-9)
-            is_moving = (value > 0).float()
-            step = STEP_SIZE * (1 - number / STEPS) * is_moving
-            coords = coords.detach() - moved * (step / largest)[:, None, None]
-            # cells only grow, and slowly: coordinates should do most
-            pushed = (of_growth < 0).float() * 0.1 * step
-            growth = (growth.detach() + pushed).clamp(max=MAX_GROWTH)
-    return coords.detach().double().numpy(), growth.detach().double().numpy()
+        slope = slope * is_free
+        step = STEP_SIZE * (1 - number / STEPS)
+        coords = coords - slope * (step / max(float(np.abs(slope).max()), 1e-9))
+        growth = min(growth + GROWTH * step, MAX_GROWTH)
+    coords -= np.floor(coords)
+    coords[coords >= 1.0] = 0.0
+    return replace(
+        crystal,
+        free_coords=coords,
+        lattice_parameters=crystal.lattice_parameters
+        * np.repeat([np.exp(growth), 1.0], 3),
+    )
+
+
+def _places(
+    frame: _Frame, coords: Float[np.ndarray, "orbits 3"]
+) -> Float[np.ndarray, "atoms 3"]:
+    """Where the atoms are, in fractions of the primitive cell."""
+    return (frame.maps @ coords[frame.orbit][..., None])[..., 0] + frame.shifts
+
+
+def _near(
+    frame: _Frame, coords: Float[np.ndarray, "orbits 3"], growth: float
+) -> _Pairs:
+    """Pairs within reach of the distance that they should have."""
+    places = _places(frame, coords)
+    offset = places[None, :] - places[frame.representative][:, None]
+    home = -np.rint(offset)
+    cells = home[:, :, None] + _IMAGES
+    lattice = np.exp(growth) * frame.lattice
+    distance = np.linalg.norm((offset[:, :, None] + cells) @ lattice, axis=3)
+    is_near = distance < frame.wanted[..., None] + REACH
+    # an atom is no neighbour of itself
+    orbits = np.arange(len(frame.representative))
+    here = frame.representative
+    is_near[orbits, here] &= (cells[orbits, here] != 0).any(axis=2)
+    first, atom, image = np.nonzero(is_near)
+    return _Pairs(
+        first=first,
+        atom=atom,
+        cell=cells[first, atom, image],
+        wanted=frame.wanted[first, atom],
+        weight=np.bincount(frame.orbit)[first].astype(np.float64),
+    )
+
+
+def _slope(
+    frame: _Frame,
+    pairs: _Pairs,
+    coords: Float[np.ndarray, "orbits 3"],
+    growth: float,
+) -> tuple[Float[np.ndarray, "orbits 3"], bool]:
+    """Derivative of the energy by the coordinates, and whether anything overlaps."""
+    places = _places(frame, coords)
+    origin = frame.representative[pairs.first]
+    lattice = np.exp(growth) * frame.lattice
+    apart = (places[pairs.atom] - places[origin] + pairs.cell) @ lattice
+    distance = np.linalg.norm(apart, axis=1)
+    is_tight = distance < pairs.wanted
+    slope = np.zeros_like(coords)
+    if not is_tight.any():
+        return slope, False
+    first, atom, origin = pairs.first[is_tight], pairs.atom[is_tight], origin[is_tight]
+    distance = np.maximum(distance[is_tight], 1e-6)
+    pull = -2 * pairs.weight[is_tight] * (pairs.wanted[is_tight] - distance) / distance
+    by_fraction = (pull[:, None] * apart[is_tight]) @ lattice.T
+    np.add.at(
+        slope, frame.orbit[atom], np.einsum("pij,pi->pj", frame.maps[atom], by_fraction)
+    )
+    np.add.at(slope, first, -np.einsum("pij,pi->pj", frame.maps[origin], by_fraction))
+    return slope, True
