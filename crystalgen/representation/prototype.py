@@ -79,17 +79,27 @@ class PrototypeVocabulary:
 
     def prototype(self, index: int) -> Prototype:
         """The prototype with an index counted from 0."""
-        orbits = slice(int(self.offsets[index]), int(self.offsets[index + 1]))
-        return Prototype(
-            space_group=int(self.space_group[index]),
-            wyckoff=tuple(self.wyckoff[orbits].tolist()),
-            roles=tuple(self.role[orbits].tolist()),
+        return self.prototypes[index]
+
+    @cached_property
+    def prototypes(self) -> tuple[Prototype, ...]:
+        """All prototypes, in order."""
+        wyckoff, role = self.wyckoff.tolist(), self.role.tolist()
+        return tuple(
+            Prototype(
+                space_group=group,
+                wyckoff=tuple(wyckoff[start:stop]),
+                roles=tuple(role[start:stop]),
+            )
+            for group, (start, stop) in zip(
+                self.space_group.tolist(), pairwise(self.offsets.tolist()), strict=True
+            )
         )
 
     @cached_property
     def index(self) -> Mapping[Prototype, int]:
         """Index of each prototype, counted from 0."""
-        return {self.prototype(i): i for i in range(len(self))}
+        return {each: i for i, each in enumerate(self.prototypes)}
 
     @cached_property
     def n_embedded(self) -> int:
