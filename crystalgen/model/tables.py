@@ -7,7 +7,13 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from crystalgen.symmetry.wyckoff import space_group
+from crystalgen.representation.crystal import free_parameters, primitive_multiplicities
+from crystalgen.symmetry.wyckoff import (
+    LATTICE_POINTS,
+    crystal_system,
+    polar_axes,
+    wyckoff_table,
+)
 
 N_GROUPS = 230
 MAX_LETTERS = 27
@@ -53,23 +59,27 @@ class SymmetryTables:
 
 @lru_cache(maxsize=1)
 def symmetry_tables() -> SymmetryTables:
-    """Build the tables from the packaged Wyckoff table, once per process."""
+    """Build the tables from the packaged Wyckoff table, once per process.
+
+    They need less than `space_group`, which derives all points of each position.
+    """
     first, counts, centring = [0], [0], [1]
     polar, cell_free, cell_fixed = [(False,) * 3], [(False,) * 6], [(0.0,) * 6]
-    multiplicity, coords_free, letter = [0.0], [(False,) * 3], [0]
+    multiplicity, coords_free, letter = [0.0], [[False] * 3], [0]
     for number in range(1, N_GROUPS + 1):
-        group = space_group(number)
+        sizes = primitive_multiplicities(number)
+        points = LATTICE_POINTS[str(wyckoff_table()[str(number)]["symbol"])[0]]
+        system = crystal_system(number)
         first.append(len(letter))
-        counts.append(len(group.positions))
-        centring.append(group.n_centring)
-        polar.append(group.polar_axes)
-        cell_free.append(_FREE_CELL[group.crystal_system])
-        is_hexagonal = group.crystal_system in ("trigonal", "hexagonal")
+        counts.append(len(sizes))
+        centring.append(points)
+        polar.append(polar_axes(number))
+        cell_free.append(_FREE_CELL[system])
+        is_hexagonal = system in ("trigonal", "hexagonal")
         cell_fixed.append((0.0,) * 5 + (_COS_120 if is_hexagonal else 0.0,))
-        for index, position in enumerate(group.positions):
-            multiplicity.append(float(position.multiplicity))
-            coords_free.append(position.free)
-            letter.append(index)
+        multiplicity += [float(size * points) for size in sizes]
+        coords_free += (free_parameters(number) > 0).tolist()
+        letter += range(len(sizes))
     return SymmetryTables(
         first_position=torch.tensor(first),
         n_positions=torch.tensor(counts),

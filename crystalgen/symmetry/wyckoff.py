@@ -124,6 +124,16 @@ def crystal_system(number: int) -> CrystalSystem:
     return next(system for last, system in _LAST_OF_SYSTEM if number <= last)
 
 
+def polar_axes(number: int) -> tuple[bool, bool, bool]:
+    """Axes of a space group along which the origin is arbitrary.
+
+    >>> polar_axes(8), polar_axes(186)
+    ((True, False, True), (False, False, True))
+    """
+    rotations, _ = operations(int(wyckoff_table()[str(number)]["hall"]))
+    return _polar_axes(rotations)
+
+
 @lru_cache(maxsize=230)
 def space_group(number: int) -> SpaceGroup:
     """Look a space group up; the first look-up reads the packaged table.
