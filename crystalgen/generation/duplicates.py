@@ -2,13 +2,17 @@
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.core import Structure
 
 from crystalgen.representation.conversion import to_structure
 from crystalgen.representation.crystal import SymmetricCrystal
 from crystalgen.representation.table import CrystalTable
+
+if TYPE_CHECKING:
+    from pymatgen.analysis.structure_matcher import StructureMatcher
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,7 +33,6 @@ class SeenCrystals:
     """
 
     def __init__(self) -> None:
-        self._matcher = StructureMatcher()
         self._seen: dict[str, list[_Seen]] = defaultdict(list)
 
     def add(self, crystal: SymmetricCrystal) -> bool:
@@ -40,6 +43,13 @@ class SeenCrystals:
             return False
         known.append(new)
         return True
+
+    @cached_property
+    def _matcher(self) -> "StructureMatcher":
+        # takes long to import, and a small run seldom draws a formula twice
+        from pymatgen.analysis.structure_matcher import StructureMatcher
+
+        return StructureMatcher()
 
     def _is_same(self, one: _Seen, other: _Seen) -> bool:
         first, second = _reduced(one), _reduced(other)
