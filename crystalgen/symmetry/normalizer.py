@@ -62,16 +62,17 @@ def letter_permutation(
     group = space_group(number)
     first = np.array([position.maps[0] for position in group.positions])
     inverse = np.array([position.inverse for position in group.positions])
-    kind = [(p.multiplicity, p.n_free) for p in group.positions]
-    same_kind = np.array([[one == other for other in kind] for one in kind])
+    kind = np.array([(p.multiplicity, p.n_free) for p in group.positions])
+    start, end = np.nonzero((kind[:, None] == kind[None]).all(axis=2))
     points = first[:, :, :3] @ GENERIC + first[:, :, 3]
     moved = points @ np.array(rotation).reshape(3, 3).T + np.array(translation)
     images = np.einsum("jab,pb->pja", group.rotations, moved) + group.translations
-    offset = images[:, None] - first[:, None, :, 3]  # from, to, operation, axis
-    xyz = np.einsum("qab,pqjb->pqja", inverse, offset)
-    residual = offset - np.einsum("qab,pqjb->pqja", first[:, :, :3], xyz)
+    offset = images[start] - first[end][:, None, :, 3]  # pair, operation, axis
+    onto = first[end][:, :, :3] @ inverse[end]  # keeps what xyz can reach
+    residual = offset - offset @ onto.swapaxes(1, 2)
     residual -= np.rint(residual)
-    fits = (np.abs(residual).max(axis=3) < _TOLERANCE).any(axis=2) & same_kind
+    fits = np.zeros((len(kind), len(kind)), dtype=bool)
+    fits[start, end] = (np.abs(residual).max(axis=2) < _TOLERANCE).any(axis=1)
     if not (fits.sum(axis=1) == 1).all():
         raise SymmetryError(
             f"group {number}: got the map {rotation}, {translation}; expected one that "

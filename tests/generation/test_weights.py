@@ -93,15 +93,35 @@ def test_a_device_that_is_not_there_is_refused(checkpoint, device, message):
         load_weights(checkpoint, device=device)
 
 
-def test_drawing_crystals_needs_no_graph_library(checkpoint):
-    code = (
-        "import sys, torch; from crystalgen import Generator, Request\n"
-        "torch.set_num_threads(1)\n"
-        f"generator = Generator.load({str(checkpoint)!r})\n"
-        "next(generator.sample(Request(n=1, space_groups=(225,))), None)\n"
-        "sys.exit('torch_geometric' in sys.modules)"
+def run(*lines):
+    """What a fresh process prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True
     )
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_drawing_a_crystal_loads_nothing_slow_that_it_does_not_need(checkpoint):
+    slow = {"torch_geometric", "pandas", "smact", "scipy.optimize", "matplotlib"}
+    printed = run(
+        "import sys, torch; from crystalgen import Generator, Request",
+        "torch.set_num_threads(1)",
+        f"generator = Generator.load({str(checkpoint)!r})",
+        "next(generator.sample(Request(n=1, space_groups=(225,))), None)",
+        f"print(sorted({slow!r} & set(sys.modules)))",
+    )
+    assert printed == "[]"
+
+
+def test_loading_weights_derives_no_space_group(checkpoint):
+    printed = run(
+        "from crystalgen import Generator",
+        "from crystalgen.symmetry.wyckoff import space_group",
+        f"Generator.load({str(checkpoint)!r})",
+        "print(space_group.cache_info().currsize)",
+    )
+    assert printed == "0"
 
 
 def test_a_name_that_is_neither_a_file_nor_inside_is_refused(tmp_path, monkeypatch):
