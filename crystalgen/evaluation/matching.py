@@ -7,8 +7,19 @@ the atoms of two versions of a crystal lie is measured here, too.
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.core import Structure
+
+from crystalgen.evaluation.reduced_cell import (
+    ReducedCell,
+    are_equal,
+    may_be_equal,
+    reduce_cell,
+)
+
+LENGTH_TOLERANCE = 0.2
+"""``ltol``, by which share lengths of two cells may differ: the matcher's default."""
 
 
 def duplicates(structures: Sequence[Structure]) -> list[int]:
@@ -22,20 +33,26 @@ def duplicates(structures: Sequence[Structure]) -> list[int]:
 
 
 def first_equals(structures: Sequence[Structure]) -> list[int]:
-    """For each structure the index of the first one that is equal, maybe its own."""
-    matcher = StructureMatcher()
+    """For each structure the index of the first one that is equal, maybe its own.
+
+    Each is compared with the first ones of the classes before it. Cells are reduced
+    once, and atoms are compared only where the lattices may agree.
+    """
+    matcher = StructureMatcher(ltol=LENGTH_TOLERANCE)
     first = list(range(len(structures)))
     for indices in by_formula(structures).values():
-        # the matcher compares primitive cells, so those of unlike size never match
-        kept: dict[int, list[int]] = {}
+        kept: list[int] = []
+        cells: list[ReducedCell] = []
         for index in indices if len(indices) > 1 else ():
-            size = n_primitive_atoms(structures[index])
-            for earlier in kept.setdefault(size, []):
-                if matcher.fit(structures[index], structures[earlier]):
-                    first[index] = earlier
+            cell = reduce_cell(structures[index])
+            may = may_be_equal(cell, cells, length_tolerance=LENGTH_TOLERANCE)
+            for place in np.flatnonzero(may):
+                if are_equal(cell, cells[place], matcher=matcher):
+                    first[index] = kept[place]
                     break
             else:
-                kept[size].append(index)
+                kept.append(index)
+                cells.append(cell)
     return first
 
 
