@@ -4,6 +4,9 @@ Metals need no balance. Elsewhere each element takes one of its usual oxidation 
 (two neighbouring ones for metals of mixed valence) so that the charges cancel and the
 more electronegative elements are the negative ones (Pauling's rule). Stricter than
 asking for some states to cancel: rare states are left out.
+
+Noble gases make no metals, though the score of metals does not know that: YbFe4Kr has
+0.73. Their known compounds hold fluorine or oxygen, as XeF2, XeO3 and KrF2 do.
 """
 
 from collections.abc import Iterator
@@ -17,6 +20,8 @@ from crystalgen.representation.metallicity import element_facts, metallicity_sco
 
 METALLICITY_LIMIT = 0.7
 """Metallicity score (SMACT, 0 to 1) above which charges need no balance."""
+NOBLE_GAS_PARTNERS = frozenset((8, 9))
+"""Oxygen and fluorine, one of which every compound of a noble gas must hold."""
 MIN_SHARE = 2.0
 """Percent of an element's entries in the ICSD below which a state is unusual."""
 
@@ -37,6 +42,9 @@ def is_neutral(species: tuple[int, ...], counts: tuple[int, ...]) -> bool:
         return True
     if not all(_states(element) for element in elements):
         return False  # helium, neon and argon; no score of metals knows them either
+    is_noble = any(element.is_noble_gas for element in elements)
+    if is_noble and not NOBLE_GAS_PARTNERS.intersection(species):
+        return False
     options = [
         list(_charges(element, count))
         for element, count in zip(elements, counts, strict=True)
@@ -46,7 +54,7 @@ def is_neutral(species: tuple[int, ...], counts: tuple[int, ...]) -> bool:
         and _follows_electronegativity(elements, [state for state, _ in choice])
         for choice in product(*options)
     )
-    return is_balanced or is_metallic(species, counts)
+    return is_balanced or (not is_noble and is_metallic(species, counts))
 
 
 def are_metals(species: tuple[int, ...]) -> bool:

@@ -47,6 +47,21 @@ def test_charges_that_cannot_cancel_are_refused(formula):
     assert not is_neutral(*spelled(formula))
 
 
+# all compounds of noble gases of MP-20's training crystals but SiO2He, a clathrate
+@pytest.mark.parametrize(
+    "formula", ["XeF2", "XeF4", "KrF2", "XeIF7", "Sb2AuXe2F12", "XeO3", "XeO4", "XeOF4"]
+)
+def test_known_compounds_of_noble_gases_are_neutral(formula):
+    assert is_neutral(*spelled(formula))
+
+
+@pytest.mark.parametrize(
+    "formula", ["YbFe4Kr", "Fe4Xe", "CaXe", "XeCl2", "KrCl2", "Fe8OXe", "RnF2", "ArO"]
+)
+def test_noble_gases_make_neither_metals_nor_salts_of_other_anions(formula):
+    assert not is_neutral(*spelled(formula))
+
+
 @pytest.mark.parametrize("formula", ["Cu3Au", "NaZn13", "NiTi", "CuZn"])
 def test_metals_need_no_balance(formula):
     assert is_metallic(*spelled(formula))
