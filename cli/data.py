@@ -1,4 +1,4 @@
-"""`crystalgen data`: build, list and show the caches that training reads."""
+"""`crystalgen data`: build, split, list and show the caches that training reads."""
 
 import json
 import time
@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import DownloadColumn, Progress
 from rich.table import Table
 
+from crystalgen.cli.data_split import split as split_into_parts
 from crystalgen.cli.report import user_errors
 from crystalgen.datasets.catalog import (
     CATALOG,
@@ -162,6 +163,9 @@ def _report_build(
     if n_rejected:
         rows.append(("reasons", str(rejected_path(out))))
     _print_rows(info.source, rows)
+
+
+app.command("split")(split_into_parts)
 
 
 @app.command("list")

@@ -93,6 +93,23 @@ class CrystalTable:
             },
         )
 
+    def take(self, rows: Int64[np.ndarray, " taken"]) -> "CrystalTable":
+        """Some of the crystals, bit for bit, in the order asked for."""
+        sizes = np.diff(self.orbit_offsets)[rows]
+        offsets = np.cumsum([0, *sizes.tolist()], dtype=np.int64)
+        starts = self.orbit_offsets[rows] - offsets[:-1]
+        orbits = np.repeat(starts, sizes) + np.arange(offsets[-1])
+        return CrystalTable(
+            space_group=self.space_group[rows],
+            orbit_offsets=offsets,
+            wyckoff=self.wyckoff[orbits],
+            species=self.species[orbits],
+            free_coords=self.free_coords[orbits],
+            lattice_parameters=self.lattice_parameters[rows],
+            identifiers=tuple(self.identifiers[row] for row in rows.tolist()),
+            properties={name: values[rows] for name, values in self.properties.items()},
+        )
+
     def arrays(self) -> dict[str, np.ndarray]:
         """All columns by name, names as UTF-8 bytes: ready for safetensors."""
         names = [name.encode() for name in self.identifiers]

@@ -212,3 +212,29 @@ def test_the_list_needs_neither_torch_nor_pymatgen():
     )
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_cache_is_split_by_prototypes(tmp_path):
+    cache, parts = tmp_path / "embedded.safetensors", tmp_path / "parts"
+    run("build", "embedded", "--out", cache, "--workers", 1)
+
+    result = run("split", cache, "--out", parts, "--hold-out-prototypes", 0.2, "--json")
+
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    sizes = {name: len(read_cache(parts / f"{name}.safetensors")[0]) for name in told}
+    assert sizes == {name: part["crystals"] for name, part in told.items()}
+    assert sum(sizes.values()) == len(read_cache(cache)[0])
+    shown = run("split", cache, "--out", parts)
+    assert all(word in shown.output for word in ("train", "val", "test", "prototypes"))
+
+
+def test_a_share_outside_its_range_is_a_wrong_option(tmp_path):
+    result = run("split", "none", "--out", tmp_path, "--hold-out-prototypes", 1)
+    assert result.exit_code == 2
+
+
+def test_a_split_of_what_is_not_there_is_one_line(tmp_path):
+    result = run("split", tmp_path / "none", "--out", tmp_path)
+    assert result.exit_code == 1
+    assert "no such file" in result.output

@@ -30,6 +30,18 @@ def test_every_graph_comes_back_from_the_table(originals):
             assert stored.dtype == given_.dtype
 
 
+@given(originals=st.lists(graphs, min_size=1, max_size=5), data=st.data())
+def test_some_graphs_of_a_table_are_the_same_graphs(originals, data):
+    table = GraphTable.from_graphs(originals)
+    places = st.integers(0, len(originals) - 1)
+    rows = np.array(data.draw(st.lists(places, max_size=6)), dtype=np.int64)
+    some = table.take(rows)
+    assert len(some) == len(rows)
+    for place, row in enumerate(rows.tolist()):
+        for one, other in zip(some.graph(place), table.graph(row), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
 def test_an_index_outside_the_table_is_refused():
     table = GraphTable.from_graphs([graph(2, 3, 0)])
 

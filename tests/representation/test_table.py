@@ -37,6 +37,26 @@ def test_crystals_come_back_from_the_arrays(random_crystal, agree, seeds):
         )
 
 
+@settings(max_examples=30)
+@given(st.lists(st.integers(0, 10**6), min_size=1, max_size=8), st.data())
+def test_some_crystals_of_a_table_are_the_same_crystals(random_crystal, seeds, data):
+    _, table = table_of(random_crystal, seeds)
+    places = st.integers(0, len(seeds) - 1)
+    rows = np.array(data.draw(st.lists(places, max_size=8)), dtype=np.int64)
+    some = table.take(rows)
+    assert some.identifiers == tuple(table.identifiers[row] for row in rows)
+    for place, row in enumerate(rows.tolist()):
+        ours, theirs = some.crystal(place), table.crystal(row)
+        assert (ours.space_group, ours.wyckoff) == (theirs.space_group, theirs.wyckoff)
+        assert ours.species == theirs.species
+        np.testing.assert_array_equal(ours.free_coords, theirs.free_coords)
+        np.testing.assert_array_equal(
+            some.properties["band_gap"][place], table.properties["band_gap"][row]
+        )
+    for name, values in some.arrays().items():
+        assert values.dtype == table.arrays()[name].dtype
+
+
 def test_columns_have_the_documented_types(random_crystal):
     columns = table_of(random_crystal, [3, 7, 230])[1].arrays()
     assert {name: str(values.dtype) for name, values in columns.items()} == {
