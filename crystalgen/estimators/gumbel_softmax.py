@@ -23,15 +23,22 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from crystalgen.estimators.gumbel_rao import averaged, perturbed_given_draw
+from crystalgen.estimators.reinmax import second_order
+
 
 class Relaxation(Enum):
-    """What the forward pass sees of a relaxed draw; gradients are the same."""
+    """What the forward pass sees of a relaxed draw, and how gradients pass it."""
 
     SOFT = "soft"
     """The relaxed probabilities y themselves."""
     STRAIGHT_THROUGH = "straight_through"
     """The one-hot argmax of y, with the gradient of y (Bengio et al., 2013,
     arXiv:1308.3432; Jang et al., 2017, section 2.2)."""
+    GUMBEL_RAO = "gumbel_rao"
+    """The same one-hot draw, with the gradient averaged over noise that draws it."""
+    REINMAX = "reinmax"
+    """The same one-hot draw, with a gradient of second order; best at temperature 1."""
 
 
 def gumbel_noise(
@@ -68,6 +75,7 @@ def draw(
     temperature: float,
     relaxation: Relaxation,
     mask: Bool[Tensor, "*#batch categories"] | None = None,
+    more_noise: Float[Tensor, "samples *batch categories"] | None = None,
 ) -> Float[Tensor, "*batch categories"]:
     """Draw from softmax(logits) so that gradients reach the logits.
 
@@ -78,21 +86,32 @@ def draw(
         relaxation: Relaxed probabilities or one-hot rows in the forward pass.
         mask: True where a category may be drawn, at least once in each row. The
             others get probability 0 exactly, and their logits gradient 0.
+        more_noise: More of `gumbel_noise` for Gumbel-Rao to average over; without it
+            that is straight-through.
 
     Returns:
-        Rows that are >= 0 and sum to 1; one-hot if straight-through.
+        Rows that are >= 0 and sum to 1; one-hot unless soft.
 
     Raises:
         ValueError: The temperature is not positive, or a row allows no category.
     """
     if not temperature > 0:
         raise ValueError(f"temperature must be positive, got {temperature}")
-    soft = ((_allowed(logits, mask) + noise) / temperature).softmax(dim=-1)
+    allowed = _allowed(logits, mask)
+    soft = ((allowed + noise) / temperature).softmax(dim=-1)
+    if relaxation is Relaxation.SOFT:
+        return soft
+    hard = _one_hot(soft)
     match relaxation:
-        case Relaxation.SOFT:
-            return soft
         case Relaxation.STRAIGHT_THROUGH:
-            return _one_hot(soft) + (soft - soft.detach())
+            followed = soft
+        case Relaxation.GUMBEL_RAO:
+            more = noise[None][:0] if more_noise is None else more_noise
+            perturbed = perturbed_given_draw(allowed, hard > 0, more)
+            followed = averaged(logits, soft, perturbed, temperature=temperature)
+        case Relaxation.REINMAX:
+            followed = second_order(logits, allowed, hard, temperature=temperature)
+    return hard + (followed - followed.detach())
 
 
 def gumbel_max(

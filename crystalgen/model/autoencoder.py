@@ -39,6 +39,8 @@ class Noise(NamedTuple):
     crystal_codes: Float[Tensor, "crystals codes entries"]
     species: Float[Tensor, "crystals roles species"]
     is_coded: Bool[Tensor, " crystals"]
+    more_species: Float[Tensor, "samples crystals roles species"]
+    """More of ``species``, for an estimator that averages over noise; often none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +186,7 @@ class CrystalAutoencoder(nn.Module):
             noise.species,
             temperature=relaxations.species_temperature,
             relaxation=relaxations.species_relaxation,
+            more_noise=noise.more_species,
         )
         if relaxations.detach_species:
             species = species.detach()
@@ -225,6 +228,7 @@ def draw_noise(
     generator: torch.Generator,
     *,
     hidden_share: float = 0.0,
+    n_more: int = 0,
 ) -> Noise:
     """Noise for one pass over a batch.
 
@@ -233,6 +237,7 @@ def draw_noise(
         batch: The crystals.
         generator: Source of the noise.
         hidden_share: Share of the crystals whose geometry codes are hidden.
+        n_more: More samples of the species' noise.
     """
     n_crystals, n_orbits = batch.templates.position.shape
     n_roles = batch.species.shape[1]
@@ -245,7 +250,11 @@ def draw_noise(
     device = batch.species.device
     gumbel = (gumbel_noise(each, generator=generator, device=device) for each in shapes)
     luck = torch.rand(n_crystals, generator=generator, device=generator.device)
-    return Noise(*gumbel, is_coded=(luck >= hidden_share).to(device))
+    of_draws = tuple(gumbel)
+    # last, so that it leaves the other noise as it is
+    more = gumbel_noise((n_more, *shapes[-1]), generator=generator, device=device)
+    is_coded = (luck >= hidden_share).to(device)
+    return Noise(*of_draws, is_coded=is_coded, more_species=more)
 
 
 def no_noise(config: ModelConfig, batch: CrystalBatch) -> Noise:
@@ -259,4 +268,5 @@ def no_noise(config: ModelConfig, batch: CrystalBatch) -> Noise:
         zeros(n_crystals, *config.geometry_codes),
         zeros(n_crystals, n_roles, N_SPECIES),
         is_coded=torch.ones_like(batch.templates.space_group, dtype=torch.bool),
+        more_species=zeros(0, n_crystals, n_roles, N_SPECIES),
     )

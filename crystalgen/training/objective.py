@@ -20,6 +20,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from crystalgen.estimators.gumbel_rao import N_SAMPLES
 from crystalgen.estimators.gumbel_softmax import Relaxation
 from crystalgen.estimators.schedules import TemperatureSchedule, temperature
 from crystalgen.model.autoencoder import (
@@ -64,7 +65,8 @@ class ObjectiveConfig:
     )
     """Temperature of the species' relaxation."""
     species_relaxation: Relaxation = Relaxation.SOFT
-    """Whether the geometry decoder sees relaxed species or one-hot ones."""
+    """Whether the geometry decoder sees relaxed species or one-hot ones, and how
+    gradients pass through the draw."""
     detach_species: bool = False
     """Keep gradients of the geometry from the species logits; for ablations."""
     rate_weight: float = 0.07
@@ -155,11 +157,13 @@ class AutoencoderProblem:
             species_relaxation=self.config.species_relaxation,
             detach_species=self.config.detach_species,
         )
+        is_averaged = self.config.species_relaxation is Relaxation.GUMBEL_RAO
         noise = draw_noise(
             networks.config,
             batch,
             generator,
             hidden_share=networks.config.geometry_dropout if model.training else 0.0,
+            n_more=N_SAMPLES - 1 if is_averaged else 0,
         )
         outcome: Pass = model(batch, noise, relaxations)
         losses = autoencoder_losses(

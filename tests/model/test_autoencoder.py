@@ -215,14 +215,35 @@ def test_generation_needs_no_encoder(autoencoder):
 def test_noise_has_a_value_for_every_draw_and_repeats_with_its_seed(autoencoder, batch):
     config = autoencoder.generative.config
     one, two, other = (
-        draw_noise(config, batch, torch.Generator().manual_seed(seed), hidden_share=0.5)
+        draw_noise(
+            config,
+            batch,
+            torch.Generator().manual_seed(seed),
+            hidden_share=0.5,
+            n_more=2,
+        )
         for seed in (1, 1, 2)
     )
     zeros = no_noise(config, batch)
     assert zeros.is_coded.all()
-    zeros = zeros._replace(is_coded=~zeros.is_coded)
+    assert len(zeros.more_species) == 0
+    zeros = zeros._replace(
+        is_coded=~zeros.is_coded, more_species=torch.zeros(2, *zeros.species.shape)
+    )
     for a, b, c, zero in zip(one, two, other, zeros, strict=True):
         assert torch.equal(a, b)
         assert not torch.equal(a, c)
         assert a.shape == zero.shape
         assert not zero.any()
+
+
+def test_more_noise_leaves_the_other_noise_as_it_is(autoencoder, batch):
+    config = autoencoder.generative.config
+    few, more = (
+        draw_noise(config, batch, torch.Generator().manual_seed(1), n_more=n_more)
+        for n_more in (0, 3)
+    )
+    assert few.more_species.shape == (0, *few.species.shape)
+    assert more.more_species.shape == (3, *more.species.shape)
+    for a, b in zip(few[:-1], more[:-1], strict=True):
+        assert torch.equal(a, b)
