@@ -60,12 +60,21 @@ def trained_variants(base: RunConfig) -> Mapping[str, Variant]:
         ),
         "straight-through": Variant(
             meaning="species straight through instead of soft",
-            config=replace(
-                base,
-                objective=replace(
-                    objective, species_relaxation=Relaxation.STRAIGHT_THROUGH
-                ),
+            config=_relaxed(base, Relaxation.STRAIGHT_THROUGH, species),
+        ),
+        "gumbel-rao": Variant(
+            meaning="species straight through, gradients averaged over noise",
+            config=_relaxed(base, Relaxation.GUMBEL_RAO, species),
+        ),
+        "reinmax": Variant(
+            meaning="species one-hot, gradients by ReinMax at temperature 1",
+            config=_relaxed(
+                base, Relaxation.REINMAX, TemperatureSchedule(start=1.0, end=1.0)
             ),
+        ),
+        "no-balance": Variant(
+            meaning="no pressure on drawn compositions to balance charges",
+            config=replace(base, objective=replace(objective, balance_weight=0.0)),
         ),
         "fixed-high": Variant(
             meaning=f"temperatures fixed at {code.start:g} and {species.start:g}",
@@ -124,6 +133,16 @@ def without_priors(weights: Weights) -> Weights:
         for prior in (networks.species_prior, networks.geometry_prior):
             prior.codes.readout.zero_()
     return replace(weights, networks=networks)
+
+
+def _relaxed(
+    base: RunConfig, relaxation: Relaxation, schedule: TemperatureSchedule
+) -> RunConfig:
+    """The same run with species drawn in another way."""
+    objective = replace(
+        base.objective, species_relaxation=relaxation, species_temperature=schedule
+    )
+    return replace(base, objective=objective)
 
 
 def _at_temperatures(base: RunConfig, code: float, species: float) -> RunConfig:
