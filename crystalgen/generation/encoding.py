@@ -13,9 +13,9 @@ from crystalgen.generation.template_draw import to_templates
 from crystalgen.generation.weights import Weights
 from crystalgen.graphs.quotient import quotient_graph
 from crystalgen.graphs.table import GraphTable
-from crystalgen.model.autoencoder import no_noise
 from crystalgen.model.batch import Templates
 from crystalgen.model.collate import collate, label_examples
+from crystalgen.model.noise import no_noise
 from crystalgen.representation.conversion import expand
 from crystalgen.representation.crystal import SymmetricCrystal
 from crystalgen.representation.prototype import Prototype, roles_of

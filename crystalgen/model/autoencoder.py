@@ -8,9 +8,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from crystalgen.estimators.gumbel_softmax import Relaxation, draw, gumbel_noise
+from crystalgen.estimators.gumbel_softmax import Relaxation, draw
 from crystalgen.model.batch import CrystalBatch, Templates
 from crystalgen.model.codebook import Codebooks, Posterior
+from crystalgen.model.conditions import GroupPrior
 from crystalgen.model.config import ModelConfig
 from crystalgen.model.decoder import (
     GeometryDecoder,
@@ -18,29 +19,16 @@ from crystalgen.model.decoder import (
     SpeciesDecoder,
 )
 from crystalgen.model.embedding import N_SPECIES
+from crystalgen.model.noise import Noise
 from crystalgen.model.prior import (
     GeometryPrior,
-    PrototypePrior,
     SpeciesPrior,
     coded_first,
     take_orbits,
 )
+from crystalgen.model.property_heads import PropertyHeads, PropertyPrediction
+from crystalgen.model.prototype_prior import PrototypePrior
 from crystalgen.model.statistics import Statistics
-
-
-class Noise(NamedTuple):
-    """Gumbel noise of every discrete draw in one pass; zeros make it deterministic.
-
-    Noise too, though not Gumbel's: which crystals show the decoder no geometry codes.
-    """
-
-    species_codes: Float[Tensor, "crystals roles codes entries"]
-    orbit_codes: Float[Tensor, "crystals orbits codes entries"]
-    crystal_codes: Float[Tensor, "crystals codes entries"]
-    species: Float[Tensor, "crystals roles species"]
-    is_coded: Bool[Tensor, " crystals"]
-    more_species: Float[Tensor, "samples crystals roles species"]
-    """More of ``species``, for an estimator that averages over noise; often none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +63,9 @@ class Pass(NamedTuple):
     species_logits: Float[Tensor, "crystals roles species"]
     geometry: GeometryPrediction
     template_log_likelihood: Float[Tensor, " crystals"]
+    group_log_likelihood: Float[Tensor, " crystals"] | None = None
+    """Of the space group under the conditions, where there can be any."""
+    properties: PropertyPrediction | None = None
 
 
 class GenerativeNetworks(nn.Module):
@@ -99,6 +90,8 @@ class GenerativeNetworks(nn.Module):
         self.species_prior = SpeciesPrior(config, n_prototypes)
         self.geometry_prior = GeometryPrior(config, n_prototypes)
         self.prototype_prior = PrototypePrior(config)
+        if config.properties:
+            self.group_prior = GroupPrior(len(config.properties), width)
 
     def coded_orbits(self, templates: Templates) -> Bool[Tensor, "crystals orbits"]:
         """Orbits that have something to choose, and therefore codes."""
@@ -147,13 +140,35 @@ class CrystalAutoencoder(nn.Module):
         super().__init__()
         self.encoder = GraphEncoder(config)
         self.generative = GenerativeNetworks(config, statistics)
+        if config.properties:
+            self.property_heads = PropertyHeads(config)
+
+    def encode(
+        self, batch: CrystalBatch
+    ) -> tuple[
+        Float[Tensor, "crystals orbits channels"], Float[Tensor, "crystals channels"]
+    ]:
+        """Vectors of orbits and crystals."""
+        return self.encoder(batch, self.generative.statistics.centres(batch.templates))
+
+    def predict(self, batch: CrystalBatch) -> PropertyPrediction:
+        """Standardised properties of crystals, by networks trained with some."""
+        return self.property_heads(batch.templates, *self.encode(batch))
 
     def posteriors(
         self, batch: CrystalBatch, noise: Noise, code_temperature: float
     ) -> tuple[Posterior, Posterior, Posterior]:
         """Codes of roles, orbits and crystals as the encoder sees them."""
-        centre = self.generative.statistics.centres(batch.templates)
-        orbits, crystals = self.encoder(batch, centre)
+        return self._posteriors(batch, *self.encode(batch), noise, code_temperature)
+
+    def _posteriors(
+        self,
+        batch: CrystalBatch,
+        orbits: Float[Tensor, "crystals orbits channels"],
+        crystals: Float[Tensor, "crystals channels"],
+        noise: Noise,
+        code_temperature: float,
+    ) -> tuple[Posterior, Posterior, Posterior]:
         n_roles = batch.species.shape[1]
         roles = batch.templates.membership(n_roles) @ orbits
         generative = self.generative
@@ -170,13 +185,26 @@ class CrystalAutoencoder(nn.Module):
         )
 
     def forward(
-        self, batch: CrystalBatch, noise: Noise, relaxations: Relaxations
+        self,
+        batch: CrystalBatch,
+        noise: Noise,
+        relaxations: Relaxations,
+        conditions: Float[Tensor, "crystals properties"] | None = None,
     ) -> Pass:
-        """Encode, draw codes, decode species, draw them, decode the geometry."""
+        """Encode, draw codes, decode species, draw them, decode the geometry.
+
+        Args:
+            batch: The crystals.
+            noise: Of every discrete draw.
+            relaxations: How the draws are relaxed.
+            conditions: Standardised properties that the priors are told, NaN where
+                hidden; None for networks that know no properties.
+        """
         generative, templates = self.generative, batch.templates
         n_roles = batch.species.shape[1]
-        of_roles, of_orbits, of_crystals = self.posteriors(
-            batch, noise, relaxations.code_temperature
+        orbits, crystals = self.encode(batch)
+        of_roles, of_orbits, of_crystals = self._posteriors(
+            batch, orbits, crystals, noise, relaxations.code_temperature
         )
         logits = generative.species_decoder(
             templates, generative.species_codes.embed(of_roles.sample)
@@ -193,11 +221,13 @@ class CrystalAutoencoder(nn.Module):
         geometry = generative.decode_geometry(
             templates, species, of_orbits.sample, of_crystals.sample, noise.is_coded
         )
-        species_context = generative.species_prior.context(templates, n_roles)
+        species_context = generative.species_prior.context(
+            templates, n_roles, conditions
+        )
         order, coded = coded_first(generative.coded_orbits(templates))
         true_species = one_hot(batch.species, N_SPECIES).to(logits.dtype)
         geometry_context = generative.geometry_prior.context(
-            templates, true_species, order
+            templates, true_species, order, conditions
         )
         drawn = torch.cat(
             [of_crystals.sample[:, None], take_orbits(of_orbits.sample, order)], dim=1
@@ -217,56 +247,12 @@ class CrystalAutoencoder(nn.Module):
             species_logits=logits,
             geometry=geometry,
             template_log_likelihood=generative.prototype_prior.log_likelihood(
-                templates
+                templates, conditions
             ),
+            group_log_likelihood=None
+            if conditions is None
+            else generative.group_prior.log_likelihood(templates, conditions),
+            properties=None
+            if conditions is None
+            else self.property_heads(templates, orbits, crystals),
         )
-
-
-def draw_noise(
-    config: ModelConfig,
-    batch: CrystalBatch,
-    generator: torch.Generator,
-    *,
-    hidden_share: float = 0.0,
-    n_more: int = 0,
-) -> Noise:
-    """Noise for one pass over a batch.
-
-    Args:
-        config: Shape of the networks.
-        batch: The crystals.
-        generator: Source of the noise.
-        hidden_share: Share of the crystals whose geometry codes are hidden.
-        n_more: More samples of the species' noise.
-    """
-    n_crystals, n_orbits = batch.templates.position.shape
-    n_roles = batch.species.shape[1]
-    shapes = (
-        (n_crystals, n_roles, *config.species_codes),
-        (n_crystals, n_orbits, *config.geometry_codes),
-        (n_crystals, *config.geometry_codes),
-        (n_crystals, n_roles, N_SPECIES),
-    )
-    device = batch.species.device
-    gumbel = (gumbel_noise(each, generator=generator, device=device) for each in shapes)
-    luck = torch.rand(n_crystals, generator=generator, device=generator.device)
-    of_draws = tuple(gumbel)
-    # last, so that it leaves the other noise as it is
-    more = gumbel_noise((n_more, *shapes[-1]), generator=generator, device=device)
-    is_coded = (luck >= hidden_share).to(device)
-    return Noise(*of_draws, is_coded=is_coded, more_species=more)
-
-
-def no_noise(config: ModelConfig, batch: CrystalBatch) -> Noise:
-    """Zeros: every draw takes the most probable category."""
-    n_crystals, n_orbits = batch.templates.position.shape
-    n_roles = batch.species.shape[1]
-    zeros = batch.geometry.cell.new_zeros
-    return Noise(
-        zeros(n_crystals, n_roles, *config.species_codes),
-        zeros(n_crystals, n_orbits, *config.geometry_codes),
-        zeros(n_crystals, *config.geometry_codes),
-        zeros(n_crystals, n_roles, N_SPECIES),
-        is_coded=torch.ones_like(batch.templates.space_group, dtype=torch.bool),
-        more_species=zeros(0, n_crystals, n_roles, N_SPECIES),
-    )

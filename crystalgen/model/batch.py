@@ -98,12 +98,15 @@ class CrystalBatch:
         species: Atomic number of each role; 0 is padding.
         geometry: Free coordinates and cells.
         edges: Periodic graphs.
+        properties: Those that the networks are told of, each in its own unit; NaN
+            where unknown.
     """
 
     templates: Templates
     species: Int[Tensor, "crystals roles"]
     geometry: Geometry
     edges: Edges
+    properties: Float[Tensor, "crystals properties"]
 
     def __len__(self) -> int:
         return len(self.species)
@@ -115,6 +118,7 @@ class CrystalBatch:
             species=self.species.to(device),
             geometry=self.geometry.to(device),
             edges=self.edges.to(device),
+            properties=self.properties.to(device),
         )
 
 

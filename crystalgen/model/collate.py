@@ -1,14 +1,16 @@
 """From flat tables to padded batches."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Float32, Int
 
 from crystalgen.graphs.table import GraphTable
 from crystalgen.model.batch import CrystalBatch, Edges, Geometry, Templates
 from crystalgen.model.cell import lattice_features
+from crystalgen.model.properties import property_columns
 from crystalgen.model.tables import symmetry_tables
 from crystalgen.representation.prototype import (
     PrototypeVocabulary,
@@ -28,6 +30,7 @@ class Examples:
         centre: Index of the prototype whose usual geometry it starts from, its own or
             a relative, counted from 1; 0 is none.
         role: Role of every orbit, as flat as the orbits of ``crystals``.
+        properties: Those that the networks are told of; NaN where unknown.
     """
 
     crystals: CrystalTable
@@ -35,6 +38,7 @@ class Examples:
     prototype: Int[np.ndarray, " crystals"]
     centre: Int[np.ndarray, " crystals"]
     role: Int[np.ndarray, " orbits"]
+    properties: Float32[np.ndarray, "crystals properties"]
 
     def __len__(self) -> int:
         return len(self.prototype)
@@ -44,6 +48,7 @@ def label_examples(
     crystals: CrystalTable,
     graphs: GraphTable,
     vocabulary: PrototypeVocabulary,
+    properties: Sequence[str] = (),
 ) -> Examples:
     """Number the roles of every crystal and look its prototype up.
 
@@ -51,6 +56,7 @@ def label_examples(
         crystals: The crystals.
         graphs: Their graphs.
         vocabulary: Known prototypes, most frequent first.
+        properties: Names of those that the networks are told of.
     """
     prototypes = list(prototypes_of(crystals))
     labels = np.array([vocabulary.label(each) for each in prototypes], dtype=np.int64)
@@ -64,6 +70,7 @@ def label_examples(
         prototype=prototype,
         centre=centre,
         role=role,
+        properties=property_columns(crystals.properties, properties, len(crystals)),
     )
 
 
@@ -100,6 +107,7 @@ def collate(examples: Examples, indices: Int[np.ndarray, " batch"]) -> CrystalBa
             cell=lattice_features(parameters, n_atoms),
         ),
         edges=_edges(examples.graphs, indices, n_orbits),
+        properties=torch.from_numpy(examples.properties[indices]),
     )
 
 

@@ -56,6 +56,12 @@ class ModelConfig:
     """Share of training crystals whose geometry codes are hidden, so that the decoder
     also knows the most likely geometry of given species."""
 
+    properties: tuple[str, ...] = ()
+    """Columns of the training data that can be asked for and are predicted, such as
+    "band_gap"; none, no networks for them."""
+    condition_dropout: float = 0.4
+    """Share of training crystals all of whose properties are hidden from the priors."""
+
     def __post_init__(self) -> None:
         for width in (self.width, self.species_prior_width):
             if width % self.heads:
@@ -67,6 +73,8 @@ class ModelConfig:
                     f"{name} must be (codes >= 1, entries >= 2), "
                     f"got ({n_codes}, {n_entries})"
                 )
+        if len(set(self.properties)) < len(self.properties):
+            raise ValueError(f"properties must differ, got {self.properties}")
         if self.mixture_components < 1:
             raise ValueError(
                 f"mixture_components must be positive, got {self.mixture_components}"

@@ -88,11 +88,21 @@ def draw_species(
     species_noise: Float[Tensor, "crystals roles species"],
     *,
     temperature: float,
+    conditions: Float[Tensor, "crystals properties"] | None = None,
 ) -> SpeciesDraw:
-    """Draw species codes from the prior, then a different element for each role."""
+    """Draw species codes from the prior, then a different element for each role.
+
+    Args:
+        networks: Codebooks, decoders and priors.
+        templates: Groups, positions and roles.
+        code_noise: Gumbel noise of the codes.
+        species_noise: Gumbel noise of the elements.
+        temperature: Of the draws.
+        conditions: Standardised properties to have, NaN where any will do.
+    """
     n_roles = code_noise.shape[1]
     present = templates.role_present(n_roles)
-    context = networks.species_prior.context(templates, n_roles)
+    context = networks.species_prior.context(templates, n_roles, conditions)
     codes, log_prob = draw_codes(
         networks.species_prior.codes,
         context,

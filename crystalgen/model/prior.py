@@ -1,10 +1,10 @@
-"""Autoregressive priors: over codes given a template, and over templates.
+"""Autoregressive priors over codes given a template.
 
-    p(template) p(species codes | template) p(geometry codes | template, species)
+    p(species codes | template) p(geometry codes | template, species)
 
-A code prior reads the whole template in both directions first, then writes the codes
-of one token (a role, the crystal, an orbit) after the other; within a token, one code
-after the other.
+The template comes before, see `crystalgen.model.prototype_prior`. A code prior reads
+the whole template in both directions first, then writes the codes of one token (a role,
+the crystal, an orbit) after the other; within a token, one code after the other.
 """
 
 import torch
@@ -12,15 +12,14 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from crystalgen.model.batch import Templates
+from crystalgen.model.conditions import ConditionEmbedding
 from crystalgen.model.config import ModelConfig
 from crystalgen.model.embedding import N_SPECIES, TemplateEmbedding
 from crystalgen.model.layers import (
     CausalTransformer,
     KeyValues,
     Transformer,
-    mlp,
 )
-from crystalgen.model.tables import MAX_LETTERS, symmetry_tables
 
 
 class CodeSequence(nn.Module):
@@ -110,13 +109,30 @@ class SpeciesPrior(nn.Module):
             width, config.heads, config.context_layers, config.dropout
         )
         self.codes = CodeSequence(config, config.species_codes, width)
+        if config.properties:
+            n_properties = len(config.properties)
+            self.given = ConditionEmbedding(n_properties, width)
+            self.given_to_roles = ConditionEmbedding(n_properties, width)
 
     def context(
-        self, templates: Templates, n_roles: int
+        self,
+        templates: Templates,
+        n_roles: int,
+        conditions: Float[Tensor, "crystals properties"] | None = None,
     ) -> Float[Tensor, "crystals roles channels"]:
-        """What the template says of each role."""
-        read = self.transformer(self.template(templates), templates.present)
+        """What the template says of each role.
+
+        Args:
+            templates: Groups, positions and roles.
+            n_roles: Roles to tell of.
+            conditions: Standardised properties to have, NaN where any will do.
+        """
+        orbits = self.template(templates)
         order = self.template.role.weight[:n_roles]
+        if conditions is not None:
+            orbits = orbits + self.given(conditions)[:, None]
+            order = order + self.given_to_roles(conditions)[:, None]
+        read = self.transformer(orbits, templates.present)
         return templates.membership(n_roles) @ read + order
 
 
@@ -132,12 +148,15 @@ class GeometryPrior(nn.Module):
             width, config.heads, config.context_layers, config.dropout
         )
         self.codes = CodeSequence(config, config.geometry_codes, width)
+        if config.properties:
+            self.given = ConditionEmbedding(len(config.properties), width)
 
     def context(
         self,
         templates: Templates,
         species: Float[Tensor, "crystals roles species"],
         order: Int[Tensor, "crystals coded"],
+        conditions: Float[Tensor, "crystals properties"] | None = None,
     ) -> Float[Tensor, "crystals tokens channels"]:
         """What template and species say of the crystal and of each coded orbit.
 
@@ -145,12 +164,16 @@ class GeometryPrior(nn.Module):
             templates: Groups, positions and roles.
             species: One-hot element of each role.
             order: Orbits that have codes, see `coded_first`.
+            conditions: Standardised properties to have, NaN where any will do.
         """
         index = templates.role[..., None].expand(-1, -1, N_SPECIES)
         orbits = self.template(templates) + self.species(species.gather(1, index))
         whole = self.template.crystal(templates)[:, None]
+        tokens = torch.cat([whole, orbits], dim=1)
+        if conditions is not None:
+            tokens = tokens + self.given(conditions)[:, None]
         present = nn.functional.pad(templates.present, (1, 0), value=True)
-        read = self.transformer(torch.cat([whole, orbits], dim=1), present)
+        read = self.transformer(tokens, present)
         return torch.cat([read[:, :1], take_orbits(read[:, 1:], order)], dim=1)
 
 
@@ -173,103 +196,3 @@ def take_orbits(
     """Values of the orbits named by ``order``."""
     rows = torch.arange(len(order), device=order.device)[:, None]
     return values[rows, order]
-
-
-class PrototypePrior(nn.Module):
-    """p(Wyckoff positions and roles | space group), one orbit after the other.
-
-    Letters never go back in the alphabet and a new role is the next number, so every
-    crystal has one spelling; what else is illegal is masked by the caller.
-    """
-
-    first_position: Tensor
-    n_positions: Tensor
-
-    def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        width = config.width
-        tables = symmetry_tables()
-        self.template = TemplateEmbedding(config, width, n_prototypes=0)
-        self.max_roles = config.max_roles
-        self.transformer = CausalTransformer(
-            width, config.heads, config.prior_layers, config.dropout
-        )
-        self.letter = nn.Linear(width, MAX_LETTERS + 1)
-        self.position_logits = nn.Embedding(len(tables.letter), 1)
-        self.role = mlp(2 * width, width, config.max_roles)
-        nn.init.zeros_(self.position_logits.weight)
-        self.register_buffer("first_position", tables.first_position, persistent=False)
-        self.register_buffer("n_positions", tables.n_positions, persistent=False)
-
-    @property
-    def end(self) -> int:
-        """Token that closes a sequence, after the last letter."""
-        return MAX_LETTERS
-
-    def tokens(self, templates: Templates) -> Float[Tensor, "crystals tokens channels"]:
-        """One token for the group, then one for each orbit."""
-        start = self.template.group(templates.space_group)[:, None]
-        return torch.cat([start, self.template(templates)], dim=1)
-
-    def letter_logits(
-        self,
-        hidden: Float[Tensor, "*crystals channels"],
-        space_group: Int[Tensor, "*crystals"],
-        last_letter: Int[Tensor, "*crystals"],
-    ) -> Float[Tensor, "*crystals letters"]:
-        """Logits of the next letter; a letter before the last one is impossible.
-
-        Args:
-            hidden: Output of the transformer.
-            space_group: Number of the group.
-            last_letter: Index of the last letter; 0 at the start.
-        """
-        letters = torch.arange(MAX_LETTERS, device=hidden.device)
-        n_letters = self.n_positions[space_group][..., None]
-        known = letters < n_letters
-        position = self.first_position[space_group][..., None] + letters * known
-        of_position = self.position_logits(position).squeeze(-1)
-        logits = self.letter(hidden)
-        legal = known & (letters >= last_letter[..., None])
-        of_letter = (logits[..., :-1] + of_position).masked_fill(~legal, -1e9)
-        return torch.cat([of_letter, logits[..., -1:]], dim=-1)
-
-    def role_logits(
-        self,
-        hidden: Float[Tensor, "*crystals channels"],
-        position: Int[Tensor, "*crystals"],
-        n_used: Int[Tensor, "*crystals"],
-    ) -> Float[Tensor, "*crystals roles"]:
-        """Logits of the role on a position: one used before, or the next new one."""
-        chosen = self.template.of_position(position)
-        logits = self.role(torch.cat([hidden, chosen], dim=-1))
-        roles = torch.arange(self.max_roles, device=logits.device)
-        return logits.masked_fill(roles > n_used[..., None], -1e9)
-
-    def log_likelihood(self, templates: Templates) -> Float[Tensor, " crystals"]:
-        """Log-probability of each template given its group."""
-        present = templates.present
-        hidden = self.transformer(self.tokens(templates))
-        letters = symmetry_letters(templates)
-        n_orbits = present.shape[1]
-        group = templates.space_group[:, None].expand(-1, n_orbits + 1)
-        before = nn.functional.pad(letters, (1, 0))
-        log_letters = self.letter_logits(hidden, group, before).log_softmax(-1)
-        target = nn.functional.pad(
-            torch.where(present, letters, self.end), (0, 1), value=self.end
-        )
-        counted = nn.functional.pad(present, (1, 0), value=True)
-        of_letters = log_letters.gather(-1, target[..., None]).squeeze(-1) * counted
-        running = templates.role.cummax(dim=1).values + 1
-        n_used = nn.functional.pad(running[:, :-1], (1, 0))
-        log_roles = self.role_logits(
-            hidden[:, :-1], templates.position, n_used
-        ).log_softmax(-1)
-        of_roles = log_roles.gather(-1, templates.role[..., None]).squeeze(-1)
-        return of_letters.sum(dim=1) + (of_roles * present).sum(dim=1)
-
-
-def symmetry_letters(templates: Templates) -> Int[Tensor, "crystals orbits"]:
-    """Index of each orbit's position in its group, 0 for a; 0 on padding."""
-    tables = symmetry_tables()
-    return tables.letter.to(templates.position.device)[templates.position]

@@ -5,6 +5,8 @@ how close two elements come, and bits that tell whether a crystal is a known one
 travel inside the checkpoint and hold no crystal.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
@@ -13,6 +15,7 @@ from torch import Tensor, nn
 from crystalgen.graphs.table import GraphTable
 from crystalgen.model.centres import CentreArrays, Centres, fit_centres
 from crystalgen.model.embedding import N_SPECIES
+from crystalgen.model.properties import PropertyArrays, PropertyScales, fit_scales
 from crystalgen.representation.framework import protostructure
 from crystalgen.representation.membership import SeenLabels, remember
 from crystalgen.representation.prototype import (
@@ -37,6 +40,8 @@ class Statistics(nn.Module):
         species_count: Crystals of the training data that hold each element.
         centres: Usual geometry of the prototypes with an embedding.
         known: Protostructures of the training data.
+        properties: Spread of the properties that the networks are told of; None
+            without any.
     """
 
     prototype_space_group: Int[Tensor, " prototypes"]
@@ -55,6 +60,7 @@ class Statistics(nn.Module):
         species_count: Int[np.ndarray, " species"],
         centres: CentreArrays,
         known: SeenLabels,
+        properties: PropertyArrays | None = None,
     ) -> None:
         super().__init__()
         for name, array in vocabulary.arrays().items():
@@ -63,6 +69,7 @@ class Statistics(nn.Module):
         self.register_buffer("species_count", torch.from_numpy(species_count.copy()))
         self.register_buffer("known_labels", torch.from_numpy(known.table.copy()))
         self.centres = Centres(centres, vocabulary)
+        self.properties = None if properties is None else PropertyScales(properties)
 
     @classmethod
     def from_tensors(cls, tensors: dict[str, Tensor]) -> "Statistics":
@@ -81,6 +88,14 @@ class Statistics(nn.Module):
                 *(tensors[f"centres.{name}"].numpy() for name in CentreArrays._fields)
             ),
             SeenLabels(table=tensors["known_labels"].numpy()),
+            PropertyArrays(
+                *(
+                    tensors[f"properties.{name}"].numpy()
+                    for name in PropertyArrays._fields
+                )
+            )
+            if "properties.centre" in tensors
+            else None,
         )
 
     @property
@@ -105,8 +120,16 @@ class Statistics(nn.Module):
         return int((self.prototype_count >= MIN_SEEN).sum())
 
 
-def count_statistics(crystals: CrystalTable, graphs: GraphTable) -> Statistics:
-    """Count what a training set holds."""
+def count_statistics(
+    crystals: CrystalTable, graphs: GraphTable, properties: Sequence[str] = ()
+) -> Statistics:
+    """Count what a training set holds.
+
+    Args:
+        crystals: The training set.
+        graphs: Its graphs.
+        properties: Columns of the table that the networks are told of.
+    """
     present = np.zeros((len(crystals.space_group), N_SPECIES), dtype=bool)
     rows = np.repeat(np.arange(len(present)), np.diff(crystals.orbit_offsets))
     present[rows, crystals.species] = True
@@ -117,6 +140,7 @@ def count_statistics(crystals: CrystalTable, graphs: GraphTable) -> Statistics:
         present.sum(axis=0).astype(np.int32),
         fit_centres(crystals, vocabulary),
         remember_crystals(crystals),
+        fit_scales(crystals.properties, properties) if properties else None,
     )
 
 

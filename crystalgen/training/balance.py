@@ -42,7 +42,10 @@ class Balance(NamedTuple):
 
 
 def balance(
-    networks: GenerativeNetworks, templates: Templates, generator: torch.Generator
+    networks: GenerativeNetworks,
+    templates: Templates,
+    generator: torch.Generator,
+    conditions: Float[Tensor, "crystals properties"] | None = None,
 ) -> Balance:
     """Draw species for some templates and compare the draws of each.
 
@@ -50,9 +53,12 @@ def balance(
         networks: In training mode.
         templates: Those of a batch.
         generator: Source of all noise.
+        conditions: Standardised properties that the prior is told, NaN where hidden.
     """
     config = networks.config
-    some = _several(templates, generator)
+    rows = _several(templates, generator)
+    some = templates.rows(rows)
+    told = None if conditions is None else conditions[rows]
     n_roles = int(some.role.max()) + 1
     shape = (len(some.role), n_roles)
     device = some.role.device
@@ -62,7 +68,9 @@ def balance(
     of_species = gumbel_noise((*shape, N_SPECIES), generator=generator, device=device)
     with torch.no_grad():
         networks.species_prior.eval()
-        drawn = draw_species(networks, some, of_codes, of_species, temperature=1.0)
+        drawn = draw_species(
+            networks, some, of_codes, of_species, temperature=1.0, conditions=told
+        )
         networks.species_prior.train()
     balances, metals = _judge(some, drawn.species)
     advantage = leave_one_out(
@@ -70,7 +78,7 @@ def balance(
         ~metals.unflatten(0, (-1, N_DRAWS)),
     ).flatten()
     written = one_hot(drawn.codes, config.species_codes[1]).to(drawn.log_prob.dtype)
-    context = networks.species_prior.context(some, n_roles)
+    context = networks.species_prior.context(some, n_roles, told)
     each = networks.species_prior.codes(context, written)
     chosen = each.gather(-1, drawn.codes[..., None]).squeeze(-1)
     has_role = some.role_present(n_roles)[..., None]
@@ -78,13 +86,12 @@ def balance(
     return Balance(loss=-(advantage * log_prob).mean(), share=balances.float().mean())
 
 
-def _several(templates: Templates, generator: torch.Generator) -> Templates:
-    """Some of the templates, each as often as it is drawn for."""
+def _several(templates: Templates, generator: torch.Generator) -> Int[Tensor, " rows"]:
+    """Rows of some of the templates, each as often as it is drawn for."""
     order = torch.randperm(
         len(templates.role), generator=generator, device=generator.device
     )
-    rows = order[:N_TEMPLATES].repeat_interleave(N_DRAWS).to(templates.role.device)
-    return templates.rows(rows)
+    return order[:N_TEMPLATES].repeat_interleave(N_DRAWS).to(templates.role.device)
 
 
 def _judge(

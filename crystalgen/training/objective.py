@@ -12,7 +12,7 @@ Jang et al., 2017, arXiv:1611.01144). All terms are nats per crystal.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -27,14 +27,15 @@ from crystalgen.model.autoencoder import (
     CrystalAutoencoder,
     Pass,
     Relaxations,
-    draw_noise,
 )
 from crystalgen.model.batch import CrystalBatch
-from crystalgen.model.centres import Centres
 from crystalgen.model.collate import Examples, collate
 from crystalgen.model.decoder import cell_log_likelihood, coords_log_likelihood
+from crystalgen.model.noise import draw_noise
 from crystalgen.training.balance import balance
+from crystalgen.training.hiding import hide_prototypes, shown_properties
 from crystalgen.training.problem import Losses
+from crystalgen.training.property_loss import with_properties
 from crystalgen.training.rates import (
     detach_posteriors,
     detach_priors,
@@ -42,10 +43,6 @@ from crystalgen.training.rates import (
     unevenness,
     usage,
 )
-
-NEW_TEMPLATE_SHARE = 0.3
-"""Share of the hidden prototypes that start from no usual geometry either, as those of
-new templates do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +81,8 @@ class ObjectiveConfig:
     """Weight of drawn compositions whose charges do not balance."""
     balance_start: float = 0.3
     """Share of the run before which no composition is drawn."""
+    property_weight: float = 0.3
+    """Weight of the predicted properties (nats), where the model knows any."""
 
     def __post_init__(self) -> None:
         for name in (
@@ -94,6 +93,7 @@ class ObjectiveConfig:
             "usage_weight",
             "balance_weight",
             "balance_start",
+            "property_weight",
         ):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be >= 0, got {getattr(self, name)}")
@@ -145,7 +145,7 @@ class AutoencoderProblem:
         """Losses of one batch."""
         networks = _unwrapped(model).generative
         if model.training:
-            batch = _hide_prototypes(
+            batch = hide_prototypes(
                 batch,
                 networks.statistics.centres,
                 networks.config.prototype_dropout,
@@ -165,7 +165,10 @@ class AutoencoderProblem:
             hidden_share=networks.config.geometry_dropout if model.training else 0.0,
             n_more=N_SAMPLES - 1 if is_averaged else 0,
         )
-        outcome: Pass = model(batch, noise, relaxations)
+        conditions = shown_properties(
+            networks, batch, generator, is_training=model.training
+        )
+        outcome: Pass = model(batch, noise, relaxations, conditions)
         losses = autoencoder_losses(
             _unwrapped(model),
             batch,
@@ -174,10 +177,14 @@ class AutoencoderProblem:
             free_bits=self.config.free_bits,
             usage_weight=self.config.usage_weight,
         )
+        if conditions is not None:
+            losses = with_properties(
+                losses, networks, batch, outcome, weight=self.config.property_weight
+            )
         weight = self.config.balance_weight
         if not (model.training and weight and progress >= self.config.balance_start):
             return losses
-        drawn = balance(networks, batch.templates, generator)
+        drawn = balance(networks, batch.templates, generator, conditions)
         return Losses(
             total=losses.total + weight * drawn.loss,
             n_crystals=losses.n_crystals,
@@ -266,25 +273,6 @@ def _numbered(
     name: str, values: Float[Tensor, " codes"]
 ) -> dict[str, Float[Tensor, ""]]:
     return {f"{name}_{code}": value for code, value in enumerate(values)}
-
-
-def _hide_prototypes(
-    batch: CrystalBatch, centres: Centres, share: float, generator: torch.Generator
-) -> CrystalBatch:
-    """Make some prototypes and templates unknown, so that new ones are handled too."""
-    templates = batch.templates
-    luck = torch.rand(len(batch), generator=generator, device=generator.device)
-    luck = luck.to(templates.prototype.device)
-    is_hidden, is_new = luck < share, luck < share * NEW_TEMPLATE_SHARE
-    centre = torch.where(
-        is_hidden, centres.without_prototypes(templates), templates.centre
-    )
-    hidden = replace(
-        templates,
-        prototype=torch.where(is_hidden, 0, templates.prototype),
-        centre=torch.where(is_new, 0, centre),
-    )
-    return replace(batch, templates=hidden)
 
 
 def _unwrapped(model: nn.Module) -> CrystalAutoencoder:

@@ -69,8 +69,9 @@ def train_run(
             licence, to be saved in the weights as table ``data``.
 
     Raises:
-        TrainingError: A crystal is too large for the networks, ``out`` holds a run
-            and ``resume`` is false, or a loss is not finite.
+        TrainingError: A crystal is too large for the networks, no crystal has one of
+            the properties, ``out`` holds a run and ``resume`` is false, or a loss is
+            not finite.
         CheckpointError: The state does not belong to this run, or a file cannot be
             written.
     """
@@ -78,10 +79,13 @@ def train_run(
     for tables in (train_tables, val_tables):
         if tables is not None:
             check_sizes(tables[0], config.model)
-    statistics = count_statistics(*train_tables)
+    check_properties(train_tables[0], config.model)
+    statistics = count_statistics(*train_tables, config.model.properties)
 
     def problem_of(tables: Tables) -> AutoencoderProblem:
-        examples = label_examples(*tables, statistics.vocabulary)
+        examples = label_examples(
+            *tables, statistics.vocabulary, config.model.properties
+        )
         return AutoencoderProblem(examples=examples, config=config.objective)
 
     with nullcontext(machine) if machine else start_machine(config.train) as here:
@@ -129,4 +133,24 @@ def check_sizes(crystals: CrystalTable, config: ModelConfig) -> None:
             raise TrainingError(
                 f"crystal {name} has {sizes.max()} {what}, expected at most {limit}; "
                 f"set [model] {setting} = {sizes.max()}"
+            )
+
+
+def check_properties(crystals: CrystalTable, config: ModelConfig) -> None:
+    """Make sure that there is something to learn of every property.
+
+    Raises:
+        TrainingError: A property is in no column, or no crystal has it.
+    """
+    for name in config.properties:
+        values = crystals.properties.get(name)
+        if values is None or not np.isfinite(values).any():
+            found = ", ".join(
+                known
+                for known, column in sorted(crystals.properties.items())
+                if np.isfinite(column).any()
+            )
+            raise TrainingError(
+                f"[model] properties: got {name!r}, which no training crystal has; "
+                f"expected some of: {found or 'none, the data has no properties'}"
             )

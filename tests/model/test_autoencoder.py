@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from crystalgen.model.autoencoder import Relaxations, draw_noise, no_noise
+from crystalgen.model.autoencoder import Relaxations
 from crystalgen.model.collate import collate
 from crystalgen.model.decoder import cell_log_likelihood, coords_log_likelihood
+from crystalgen.model.noise import draw_noise, no_noise
 
 WHOLE = np.arange(14)
 

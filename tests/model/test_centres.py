@@ -7,10 +7,11 @@ from hypothesis import given, settings, strategies as st
 
 from crystalgen.graphs.quotient import quotient_graph
 from crystalgen.graphs.table import GraphTable
-from crystalgen.model.autoencoder import CrystalAutoencoder, Relaxations, no_noise
+from crystalgen.model.autoencoder import CrystalAutoencoder, Relaxations
 from crystalgen.model.cell import lattice_features
 from crystalgen.model.centres import Centres, fit_centres
 from crystalgen.model.collate import collate, label_examples
+from crystalgen.model.noise import no_noise
 from crystalgen.model.statistics import count_statistics
 from crystalgen.representation.conversion import expand
 from crystalgen.representation.crystal import SymmetricCrystal

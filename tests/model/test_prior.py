@@ -12,9 +12,9 @@ from crystalgen.model.collate import collate
 from crystalgen.model.prior import (
     CodeSequence,
     coded_first,
-    symmetry_letters,
     take_orbits,
 )
+from crystalgen.model.prototype_prior import symmetry_letters
 from crystalgen.model.tables import symmetry_tables
 from crystalgen.representation.prototype import roles_of
 

@@ -9,9 +9,10 @@ from torch import nn
 from crystalgen.config import build
 from crystalgen.errors import ConfigError
 from crystalgen.estimators.gumbel_softmax import Relaxation
-from crystalgen.model.autoencoder import Relaxations, draw_noise, no_noise
+from crystalgen.model.autoencoder import Relaxations
 from crystalgen.model.collate import collate
-from crystalgen.training import objective
+from crystalgen.model.noise import draw_noise, no_noise
+from crystalgen.training import hiding
 from crystalgen.training.objective import (
     AutoencoderProblem,
     ObjectiveConfig,
@@ -179,7 +180,7 @@ def test_prototypes_are_hidden_in_training_only(
     problem = AutoencoderProblem(
         examples=examples, config=ObjectiveConfig(balance_weight=0.0)
     )
-    monkeypatch.setattr(objective, "NEW_TEMPLATE_SHARE", 1.0)
+    monkeypatch.setattr(hiding, "NEW_TEMPLATE_SHARE", 1.0)
     model = type(autoencoder)(config, autoencoder.generative.statistics)
     hidden = replace(
         batch,

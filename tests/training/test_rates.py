@@ -5,9 +5,10 @@ import pytest
 import torch
 from hypothesis import given, settings, strategies as st
 
-from crystalgen.model.autoencoder import Relaxations, draw_noise
+from crystalgen.model.autoencoder import Relaxations
 from crystalgen.model.codebook import Posterior
 from crystalgen.model.collate import collate
+from crystalgen.model.noise import draw_noise
 from crystalgen.training.rates import (
     detach_posteriors,
     detach_priors,
