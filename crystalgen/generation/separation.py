@@ -18,8 +18,9 @@ from itertools import product
 import numpy as np
 from jaxtyping import Float, Int
 
-from crystalgen.representation.conversion import expand, primitive_maps
+from crystalgen.representation.conversion import expand
 from crystalgen.representation.crystal import SymmetricCrystal, free_parameters
+from crystalgen.representation.frame import frame_of
 
 MARGIN = 1.06
 """Wanted distance as a multiple of the limit."""
@@ -83,7 +84,7 @@ def _separated(
     crystal: SymmetricCrystal, wanted: Float[np.ndarray, "species species"]
 ) -> SymmetricCrystal:
     cell = expand(crystal)
-    maps, shifts = primitive_maps(crystal)
+    maps, shifts = frame_of(crystal.space_group, crystal.wyckoff)[:2]
     elements = np.array(crystal.species)
     frame = _Frame(
         maps=maps,

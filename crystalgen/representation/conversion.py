@@ -5,8 +5,6 @@ and needs the Wyckoff table only.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -14,13 +12,11 @@ from pymatgen.core import Element, Lattice, Structure
 
 from crystalgen.errors import RepresentationError
 from crystalgen.representation.canonical import canonicalize
-from crystalgen.representation.crystal import (
-    SymmetricCrystal,
-    primitive_multiplicities,
-)
+from crystalgen.representation.crystal import SymmetricCrystal
 from crystalgen.representation.elements import ATOMIC_NUMBERS, SYMBOLS
+from crystalgen.representation.frame import frame_of
 from crystalgen.symmetry.detection import detect
-from crystalgen.symmetry.lattice import lattice_matrix, primitive_vectors
+from crystalgen.symmetry.lattice import lattice_matrix
 from crystalgen.symmetry.wyckoff import space_group
 
 
@@ -91,66 +87,24 @@ def _atomic_numbers(structure: Structure) -> Int[np.ndarray, " atoms"]:
     return np.array(numbers, dtype=np.int64)
 
 
-@lru_cache(maxsize=230)
-def _primitive_maps(
-    number: int,
-) -> tuple[
-    Float[np.ndarray, "images 3 3"],
-    Float[np.ndarray, "images 3"],
-    tuple[Int[np.ndarray, " _"], ...],
-    Float[np.ndarray, "3 3"],
-]:
-    """Maps of all positions to primitive fractions, where each position's lie."""
-    group = space_group(number)
-    vectors = primitive_vectors(group)
-    to_primitive = np.linalg.inv(vectors).T
-    sizes = primitive_multiplicities(number)
-    maps = np.concatenate(
-        [
-            to_primitive @ position.maps[:size]
-            for position, size in zip(group.positions, sizes, strict=True)
-        ]
-    )
-    starts = np.cumsum((0, *sizes))
-    places = tuple(np.arange(start, stop) for start, stop in pairwise(starts))
-    return maps[:, :, :3].copy(), maps[:, :, 3].copy(), places, vectors
-
-
 def expand(crystal: SymmetricCrystal) -> ExpandedCrystal:
     """All atoms of the primitive cell, exactly symmetric.
 
     Raises:
         GeometryError: The lattice parameters close no cell.
     """
-    matrices, shifts, places, vectors = _primitive_maps(crystal.space_group)
-    chosen = [places[index] for index in crystal.wyckoff]
-    sizes = [len(images) for images in chosen]
-    orbit_of_atom = np.repeat(np.arange(len(sizes)), sizes)
-    images = np.concatenate(chosen)
-    xyz = crystal.free_coords[orbit_of_atom]
-    frac_coords = np.einsum("aij,aj->ai", matrices[images], xyz) + shifts[images]
+    frame = frame_of(crystal.space_group, crystal.wyckoff)
+    xyz = crystal.free_coords[frame.orbit]
+    frac_coords = np.einsum("aij,aj->ai", frame.maps, xyz) + frame.shifts
     frac_coords -= np.floor(frac_coords)
     frac_coords[frac_coords >= 1.0] = 0.0
     return ExpandedCrystal(
-        lattice=vectors @ lattice_matrix(crystal.lattice_parameters),
+        lattice=frame.vectors @ lattice_matrix(crystal.lattice_parameters),
         frac_coords=frac_coords,
-        numbers=np.array(crystal.species, dtype=np.int64)[orbit_of_atom],
-        orbit_of_atom=orbit_of_atom,
-        representative=np.cumsum([0, *sizes[:-1]]),
+        numbers=np.array(crystal.species, dtype=np.int64)[frame.orbit],
+        orbit_of_atom=frame.orbit,
+        representative=frame.representative,
     )
-
-
-def primitive_maps(
-    crystal: SymmetricCrystal,
-) -> tuple[Float[np.ndarray, "atoms 3 3"], Float[np.ndarray, "atoms 3"]]:
-    """How each atom of the primitive cell follows from the coordinates of its orbit.
-
-    In the order of `expand`, position i is `matrices[i] @ xyz + shifts[i]` in fractions
-    of the primitive cell, not wrapped.
-    """
-    matrices, shifts, places, _ = _primitive_maps(crystal.space_group)
-    images = np.concatenate([places[index] for index in crystal.wyckoff])
-    return matrices[images], shifts[images]
 
 
 def to_structure(crystal: SymmetricCrystal) -> Structure:

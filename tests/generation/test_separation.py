@@ -6,7 +6,8 @@ from hypothesis import given, settings, strategies as st
 
 from crystalgen.generation.checks import fault_of
 from crystalgen.generation.separation import MAX_GROWTH, separate
-from crystalgen.representation.conversion import expand, primitive_maps
+from crystalgen.representation.conversion import expand
+from crystalgen.representation.frame import frame_of
 from crystalgen.symmetry.detection import space_group_number
 
 RUTILE = 8
@@ -27,7 +28,7 @@ def limits(weights):
 def test_the_maps_of_a_crystal_give_its_atoms(crystals):
     for crystal in crystals:
         cell = expand(crystal)
-        matrices, shifts = primitive_maps(crystal)
+        matrices, shifts = frame_of(crystal.space_group, crystal.wyckoff)[:2]
         xyz = crystal.free_coords[cell.orbit_of_atom]
         places = np.einsum("aij,aj->ai", matrices, xyz) + shifts
         offset = places - cell.frac_coords
