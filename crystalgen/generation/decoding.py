@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from crystalgen.generation.relaxation import relax
 from crystalgen.model.autoencoder import GenerativeNetworks
 from crystalgen.model.batch import Geometry, Templates
 from crystalgen.model.cell import lattice_parameters
@@ -133,6 +134,7 @@ def decode_geometry(
 ) -> tuple[Float64[np.ndarray, "crystals orbits 3"], Float64[np.ndarray, "crystals 6"]]:
     """Most likely coordinates and cell (Å, degrees) of given codes and species.
 
+    Crystals are brought to rest where the networks have a relaxer.
     Where the codes of a crystal are `NO_CODE`, they are left open.
     """
     n_entries = networks.orbit_codes.n_entries
@@ -145,7 +147,8 @@ def decode_geometry(
         crystal_codes[:, 0] != NO_CODE,
     )
     free = networks.geometry_decoder.free_coords(templates)
-    return to_arrays(networks, templates, most_likely(prediction, free))
+    coords, parameters = to_arrays(networks, templates, most_likely(prediction, free))
+    return relax(networks, templates, species, coords, parameters)
 
 
 def to_arrays(

@@ -128,7 +128,8 @@ def _from_file(path: Path) -> Checkpoint:
 
 def _fill(checkpoint: Checkpoint, *, where: str, device: str) -> Weights:
     try:
-        settings = checkpoint.config["model"]
+        # weights older than relaxers have none
+        settings = {"relaxer_layers": 0, **checkpoint.config["model"]}
         config = build(ModelConfig, settings, where=f"{where} [model]")
         statistics = Statistics.from_tensors(_under(checkpoint.tensors, _STATISTICS))
         networks = GenerativeNetworks(config, statistics)

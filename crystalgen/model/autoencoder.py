@@ -28,6 +28,7 @@ from crystalgen.model.prior import (
 )
 from crystalgen.model.property_heads import PropertyHeads, PropertyPrediction
 from crystalgen.model.prototype_prior import PrototypePrior
+from crystalgen.model.relaxer import Relaxer
 from crystalgen.model.statistics import Statistics
 
 
@@ -92,6 +93,11 @@ class GenerativeNetworks(nn.Module):
         self.prototype_prior = PrototypePrior(config)
         if config.properties:
             self.group_prior = GroupPrior(len(config.properties), width)
+        self.relaxer = (
+            Relaxer(config.relaxer_width, config.relaxer_layers)
+            if config.relaxer_layers
+            else None
+        )
 
     def coded_orbits(self, templates: Templates) -> Bool[Tensor, "crystals orbits"]:
         """Orbits that have something to choose, and therefore codes."""

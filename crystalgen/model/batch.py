@@ -7,6 +7,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from crystalgen.model.atoms import AtomBatch
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Templates:
@@ -100,6 +102,7 @@ class CrystalBatch:
         edges: Periodic graphs.
         properties: Those that the networks are told of, each in its own unit; NaN
             where unknown.
+        atoms: The same crystals atom by atom, for the relaxer; None without one.
     """
 
     templates: Templates
@@ -107,6 +110,7 @@ class CrystalBatch:
     geometry: Geometry
     edges: Edges
     properties: Float[Tensor, "crystals properties"]
+    atoms: AtomBatch | None = None
 
     def __len__(self) -> int:
         return len(self.species)
@@ -119,6 +123,7 @@ class CrystalBatch:
             geometry=self.geometry.to(device),
             edges=self.edges.to(device),
             properties=self.properties.to(device),
+            atoms=self.atoms and self.atoms.to(device),
         )
 
 

@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
 from jaxtyping import Float32, Int
 
 from crystalgen.graphs.table import GraphTable
+from crystalgen.model.atoms import AtomTable, collate_atoms, list_atoms
 from crystalgen.model.batch import CrystalBatch, Edges, Geometry, Templates
 from crystalgen.model.cell import lattice_features
 from crystalgen.model.properties import property_columns
+from crystalgen.model.relaxer import CUTOFF, MARGIN
 from crystalgen.model.tables import symmetry_tables
 from crystalgen.representation.prototype import (
     PrototypeVocabulary,
@@ -31,6 +34,7 @@ class Examples:
             a relative, counted from 1; 0 is none.
         role: Role of every orbit, as flat as the orbits of ``crystals``.
         properties: Those that the networks are told of; NaN where unknown.
+        atoms: Their atoms and neighbours; None where no relaxer needs them.
     """
 
     crystals: CrystalTable
@@ -39,6 +43,7 @@ class Examples:
     centre: Int[np.ndarray, " crystals"]
     role: Int[np.ndarray, " orbits"]
     properties: Float32[np.ndarray, "crystals properties"]
+    atoms: AtomTable | None = None
 
     def __len__(self) -> int:
         return len(self.prototype)
@@ -49,6 +54,8 @@ def label_examples(
     graphs: GraphTable,
     vocabulary: PrototypeVocabulary,
     properties: Sequence[str] = (),
+    *,
+    with_atoms: bool = False,
 ) -> Examples:
     """Number the roles of every crystal and look its prototype up.
 
@@ -57,6 +64,8 @@ def label_examples(
         graphs: Their graphs.
         vocabulary: Known prototypes, most frequent first.
         properties: Names of those that the networks are told of.
+        with_atoms: Also list atoms and neighbours, which takes a second for every
+            5,000 crystals.
     """
     prototypes = list(prototypes_of(crystals))
     labels = np.array([vocabulary.label(each) for each in prototypes], dtype=np.int64)
@@ -71,6 +80,7 @@ def label_examples(
         centre=centre,
         role=role,
         properties=property_columns(crystals.properties, properties, len(crystals)),
+        atoms=_atoms(crystals) if with_atoms else None,
     )
 
 
@@ -108,7 +118,24 @@ def collate(examples: Examples, indices: Int[np.ndarray, " batch"]) -> CrystalBa
         ),
         edges=_edges(examples.graphs, indices, n_orbits),
         properties=torch.from_numpy(examples.properties[indices]),
+        atoms=None
+        if examples.atoms is None
+        else collate_atoms(examples.atoms, indices),
     )
+
+
+def _atoms(crystals: CrystalTable) -> AtomTable:
+    offsets = crystals.orbit_offsets
+    sites = (
+        (
+            int(crystals.space_group[index]),
+            tuple(crystals.wyckoff[start:stop].tolist()),
+            crystals.free_coords[start:stop],
+            crystals.lattice_parameters[index],
+        )
+        for index, (start, stop) in enumerate(pairwise(offsets.tolist()))
+    )
+    return list_atoms(sites, radius=CUTOFF + MARGIN)
 
 
 def _edges(

@@ -52,6 +52,10 @@ class ModelConfig:
     """Drop-out of the priors."""
     prototype_dropout: float = 0.4
     """Share of training crystals whose prototype embedding is hidden."""
+    relaxer_width: int = 64
+    """Channels of the relaxer."""
+    relaxer_layers: int = 3
+    """Message-passing layers of the relaxer; 0 for none."""
     geometry_dropout: float = 0.3
     """Share of training crystals whose geometry codes are hidden, so that the decoder
     also knows the most likely geometry of given species."""

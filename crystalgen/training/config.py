@@ -28,10 +28,12 @@ class TrainConfig:
     """Rate at the end of the cosine."""
     warmup_steps: int = 100
     """Steps over which the rate rises linearly from 0."""
+    relaxer_rate: float = 5.0
+    """Rate of the relaxer over that of the other networks."""
     weight_decay: float = 0.01
     """Decay of the matrices; embeddings, codebooks, biases and gains have none."""
     clip_norm: float = 1.0
-    """Largest norm of the whole gradient."""
+    """Largest norm of the gradient; that of the relaxer is clipped apart."""
     ema_decay: float = 0.999
     """Memory of the averaged weights, which are the ones that ship."""
     orbits_per_batch: int = 768
@@ -63,7 +65,12 @@ class TrainConfig:
             value = getattr(self, name)
             if value < 0:
                 raise ValueError(f"{name} must not be negative, got {value}")
-        for name in ("learning_rate", "clip_norm", "checkpoint_minutes"):
+        for name in (
+            "learning_rate",
+            "relaxer_rate",
+            "clip_norm",
+            "checkpoint_minutes",
+        ):
             value = getattr(self, name)
             if value <= 0:
                 raise ValueError(f"{name} must be positive, got {value}")

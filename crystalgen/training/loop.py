@@ -94,7 +94,7 @@ def optimize(
             state.model.train()
             rate = learning_rate_at(counters.step, progress, config)
             for group in state.optimizer.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group["rate"]
             state.optimizer.zero_grad(set_to_none=True)
             with machine.seeded(config.seed, counters.step) as generator:
                 batch = problem.collate(indices, machine.device)
@@ -104,7 +104,7 @@ def optimize(
                 shared = _share(machine, total, n_here, parts, minutes, bool(stop()))
                 # DDP averages over processes, we over crystals
                 weight = n_here * machine.world_size / shared.n
-                norm = _gradient(state.model, total * weight, shared, config)
+                norm = _gradient(state, total * weight, shared, config)
             if not math.isfinite(norm):
                 where = {"step": counters.step, "epoch": counters.epoch}
                 where |= {"seed": config.seed, "rank": machine.rank}
@@ -130,13 +130,23 @@ def optimize(
 
 
 def _gradient(
-    model: nn.Module, loss: Tensor, shared: "_Shared", config: TrainConfig
+    state: TrainState, loss: Tensor, shared: "_Shared", config: TrainConfig
 ) -> float:
-    """Put the clipped gradient in place and return its norm before clipping."""
+    """Put the clipped gradient in place and return its norm before clipping.
+
+    Parameters with a learning rate of their own are clipped apart.
+    """
     if not math.isfinite(shared.losses["loss"]):
         return math.nan
     loss.backward()
-    return float(nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm))
+    apart: dict[float, list[nn.Parameter]] = {}
+    for group in state.optimizer.param_groups:
+        apart.setdefault(group["rate"], []).extend(group["params"])
+    norms = [
+        float(nn.utils.clip_grad_norm_(each, config.clip_norm))
+        for each in apart.values()
+    ]
+    return math.hypot(*norms)
 
 
 def epoch_plan(

@@ -8,7 +8,8 @@ encoder gives way to it. β starts at 0, because codes that cost something befor
 decoder can use them are abandoned for good.
 
 All with relaxed draws of codes and species (Kingma and Welling, 2014, arXiv:1312.6114;
-Jang et al., 2017, arXiv:1611.01144). All terms are nats per crystal.
+Jang et al., 2017, arXiv:1611.01144). All terms are nats per crystal. Properties and the
+relaxer, where the model has them, are learnt along.
 """
 
 from collections.abc import Sequence
@@ -16,33 +17,22 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from jaxtyping import Int
+from torch import nn
 
 from crystalgen.estimators.gumbel_rao import N_SAMPLES
 from crystalgen.estimators.gumbel_softmax import Relaxation
 from crystalgen.estimators.schedules import TemperatureSchedule, temperature
-from crystalgen.model.autoencoder import (
-    CrystalAutoencoder,
-    Pass,
-    Relaxations,
-)
+from crystalgen.model.autoencoder import CrystalAutoencoder, Pass, Relaxations
 from crystalgen.model.batch import CrystalBatch
 from crystalgen.model.collate import Examples, collate
-from crystalgen.model.decoder import cell_log_likelihood, coords_log_likelihood
 from crystalgen.model.noise import draw_noise
+from crystalgen.training.autoencoder_loss import autoencoder_losses
 from crystalgen.training.balance import balance
+from crystalgen.training.denoising import with_denoising
 from crystalgen.training.hiding import hide_prototypes, shown_properties
 from crystalgen.training.problem import Losses
 from crystalgen.training.property_loss import with_properties
-from crystalgen.training.rates import (
-    detach_posteriors,
-    detach_priors,
-    rates,
-    unevenness,
-    usage,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +73,8 @@ class ObjectiveConfig:
     """Share of the run before which no composition is drawn."""
     property_weight: float = 0.3
     """Weight of the predicted properties (nats), where the model knows any."""
+    relaxation_weight: float = 10.0
+    """Weight of what the relaxer leaves of errors (about Å)."""
 
     def __post_init__(self) -> None:
         for name in (
@@ -94,6 +86,7 @@ class ObjectiveConfig:
             "balance_weight",
             "balance_start",
             "property_weight",
+            "relaxation_weight",
         ):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be >= 0, got {getattr(self, name)}")
@@ -181,6 +174,14 @@ class AutoencoderProblem:
             losses = with_properties(
                 losses, networks, batch, outcome, weight=self.config.property_weight
             )
+        losses = with_denoising(
+            losses,
+            networks,
+            batch,
+            outcome,
+            generator,
+            weight=self.config.relaxation_weight,
+        )
         weight = self.config.balance_weight
         if not (model.training and weight and progress >= self.config.balance_start):
             return losses
@@ -190,89 +191,6 @@ class AutoencoderProblem:
             n_crystals=losses.n_crystals,
             parts={**losses.parts, "balanced": drawn.share},
         )
-
-
-def autoencoder_losses(
-    model: CrystalAutoencoder,
-    batch: CrystalBatch,
-    outcome: Pass,
-    *,
-    beta: float,
-    free_bits: float,
-    usage_weight: float,
-) -> Losses:
-    """Sum up the terms of the loss for one pass.
-
-    Args:
-        model: Whose tables of free coordinates are used.
-        batch: What was passed.
-        outcome: What came out.
-        beta: Weight of the rate.
-        free_bits: Divergence per code that is not counted, in nats.
-        usage_weight: Weight of uneven use of the codebooks.
-    """
-    networks, templates = model.generative, batch.templates
-    n_crystals = len(batch)
-    n_roles = batch.species.shape[1]
-    has_role = templates.role_present(n_roles)
-    wrong = cross_entropy(
-        outcome.species_logits.flatten(0, 1),
-        batch.species.flatten(),
-        reduction="none",
-    ).unflatten(0, batch.species.shape)
-    species = (wrong * has_role).sum() / n_crystals
-    decoder = networks.geometry_decoder
-    free = decoder.free_coords(templates)
-    coords = coords_log_likelihood(outcome.geometry, batch.geometry.coords, free)
-    cell = cell_log_likelihood(
-        outcome.geometry, batch.geometry.cell, decoder.cell_free[templates.space_group]
-    )
-    geometry = -(coords.mean() + cell.mean())
-    prior = sum(rate.sum() for rate in rates(detach_posteriors(outcome), has_role))
-    species_rate, geometry_rate = rates(detach_priors(outcome), has_role)
-    charged = (
-        species_rate.clamp(min=free_bits).sum()
-        + geometry_rate.clamp(min=free_bits).sum()
-    )
-    coded = networks.coded_orbits(templates)
-    unused = (
-        unevenness(outcome.species_posterior, has_role)
-        + unevenness(outcome.orbit_posterior, coded)
-        + unevenness(outcome.crystal_posterior, torch.ones_like(has_role[:, 0]))
-    )
-    template = -outcome.template_log_likelihood.mean()
-    hit = outcome.species_logits.argmax(dim=-1) == batch.species
-    return Losses(
-        total=species
-        + geometry
-        + prior
-        + beta * charged
-        + usage_weight * unused
-        + template,
-        n_crystals=n_crystals,
-        parts={
-            "species_nll": species.detach(),
-            "species_accuracy": (hit & has_role).sum() / has_role.sum(),
-            "coords_nll": -coords.detach().mean(),
-            "cell_nll": -cell.detach().mean(),
-            "species_rate": species_rate.detach().sum(),
-            "geometry_rate": geometry_rate.detach().sum(),
-            **_numbered("species_kl", species_rate.detach()),
-            **_numbered("geometry_kl", geometry_rate.detach()),
-            "template_nll": template.detach(),
-            "species_code_usage": usage(outcome.species_posterior.sample, has_role),
-            "orbit_code_usage": usage(outcome.orbit_posterior.sample, coded),
-            "crystal_code_usage": usage(
-                outcome.crystal_posterior.sample, torch.ones_like(has_role[:, 0])
-            ),
-        },
-    )
-
-
-def _numbered(
-    name: str, values: Float[Tensor, " codes"]
-) -> dict[str, Float[Tensor, ""]]:
-    return {f"{name}_{code}": value for code, value in enumerate(values)}
 
 
 def _unwrapped(model: nn.Module) -> CrystalAutoencoder:

@@ -84,7 +84,10 @@ def train_run(
 
     def problem_of(tables: Tables) -> AutoencoderProblem:
         examples = label_examples(
-            *tables, statistics.vocabulary, config.model.properties
+            *tables,
+            statistics.vocabulary,
+            config.model.properties,
+            with_atoms=config.model.relaxer_layers > 0,
         )
         return AutoencoderProblem(examples=examples, config=config.objective)
 

@@ -20,6 +20,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from crystalgen.errors import CheckpointError
 from crystalgen.model.checkpoint import load_checkpoint, save_checkpoint
+from crystalgen.model.relaxer import Relaxer
 from crystalgen.training.config import TrainConfig
 
 
@@ -58,15 +59,16 @@ class TrainState:
 
 
 def start_state(model: nn.Module, config: TrainConfig) -> TrainState:
-    """Begin a run from the weights that ``model`` has."""
-    decayed, free = [], []
-    for module in model.modules():
-        for parameter in module.parameters(recurse=False):
-            is_matrix = parameter.ndim == 2 and not isinstance(module, nn.Embedding)
-            (decayed if is_matrix else free).append(parameter)
+    """Begin a run from the weights that ``model`` has.
+
+    Groups of parameters carry their share of the learning rate as ``rate``.
+    """
     groups = [
-        {"params": _once(decayed), "weight_decay": config.weight_decay},
-        {"params": _once(free, but=decayed), "weight_decay": 0.0},
+        {"params": some, "weight_decay": decay, "rate": rate}
+        for relaxes, rate in ((False, 1.0), (True, config.relaxer_rate))
+        for some, decay in zip(
+            _parameters(model, relaxes=relaxes), (config.weight_decay, 0.0), strict=True
+        )
     ]
     return TrainState(
         model=model,
@@ -78,6 +80,22 @@ def start_state(model: nn.Module, config: TrainConfig) -> TrainState:
         ),
         counters=Counters(),
     )
+
+
+def _parameters(
+    model: nn.Module, *, relaxes: bool
+) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """List matrices, which decay, and the rest; of the relaxer or of all else."""
+    relaxers = [each for each in model.modules() if isinstance(each, Relaxer)]
+    inside = {each for relaxer in relaxers for each in relaxer.modules()}
+    decayed, free = [], []
+    for module in model.modules():
+        if (module in inside) != relaxes:
+            continue
+        for parameter in module.parameters(recurse=False):
+            is_matrix = parameter.ndim == 2 and not isinstance(module, nn.Embedding)
+            (decayed if is_matrix else free).append(parameter)
+    return _once(decayed), _once(free, but=decayed)
 
 
 def _once(

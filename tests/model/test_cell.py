@@ -5,8 +5,13 @@ import torch
 from hypothesis import assume, given, strategies as st
 from pymatgen.core import Lattice
 
-from crystalgen.model.cell import lattice_features, lattice_parameters
-from crystalgen.symmetry.lattice import constrain
+from crystalgen.model.cell import (
+    lattice_features,
+    lattice_parameters,
+    lattice_vectors,
+    vector_parameters,
+)
+from crystalgen.symmetry.lattice import constrain, lattice_matrix
 
 SYSTEMS = (
     "triclinic",
@@ -62,3 +67,18 @@ def test_angles_that_no_cell_can_have_still_give_finite_numbers():
         [[3.0, 0, 0, -0.9, -0.9, -0.9], [3.0, 0, 0, 1.0, 1.0, -1.0]]
     )
     assert lattice_parameters(features, torch.ones(2)).isfinite().all()
+
+
+@given(parameters=cells())
+def test_vectors_are_those_of_the_symmetry_layer(parameters):
+    (vectors,) = lattice_vectors(torch.from_numpy(parameters)[None])
+    np.testing.assert_allclose(vectors, lattice_matrix(parameters), atol=1e-9)
+
+
+@given(parameters=cells(), seed=st.integers(0, 99))
+def test_parameters_do_not_depend_on_the_orientation(parameters, seed):
+    generator = torch.Generator().manual_seed(seed)
+    random = torch.randn(3, 3, generator=generator, dtype=torch.float64)
+    rotation = torch.linalg.qr(random).Q
+    vectors = lattice_vectors(torch.from_numpy(parameters)[None]) @ rotation
+    np.testing.assert_allclose(vector_parameters(vectors)[0], parameters, atol=1e-6)

@@ -108,8 +108,9 @@ def test_every_network_is_trained(autoencoder, batch):
     unused = {
         name
         for name, gradient in zip(named, gradients, strict=True)
-        if gradient is None and ".update." not in name
+        if gradient is None and ".update." not in name and ".relaxer." not in name
     }
+    # the relaxer has a loss of its own
     # tokens of the start of a crystal need no vectors of single positions
     assert unused == set()
     assert all(g.isfinite().all() for g in gradients if g is not None)

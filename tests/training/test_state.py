@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from crystalgen.model.relaxer import Relaxer
 from crystalgen.training.config import TrainConfig
 from crystalgen.training.state import averaged_weights, start_state, update_average
 
@@ -25,6 +26,19 @@ def test_only_matrices_decay_and_each_parameter_is_optimized_once():
     assert free["weight_decay"] == 0
     ids = [id(p) for group in (decayed, free) for p in group["params"]]
     assert sorted(ids) == sorted(id(p) for p in model.parameters())
+
+
+def test_the_relaxer_has_a_rate_of_its_own():
+    model = nn.ModuleDict({"other": nn.Linear(3, 3), "relaxer": Relaxer(8, 2)})
+    state = start_state(model, TrainConfig(relaxer_rate=4.0))
+    rates = {
+        id(p): group["rate"]
+        for group in state.optimizer.param_groups
+        for p in group["params"]
+    }
+    for name, parameter in model.named_parameters():
+        assert rates.pop(id(parameter)) == (4.0 if "relaxer" in name else 1.0)
+    assert not rates
 
 
 def test_frozen_parameters_are_left_alone():

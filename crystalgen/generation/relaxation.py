@@ -1,0 +1,114 @@
+"""Brings decoded crystals to rest with the learnt relaxer, within their space groups.
+
+A few steps of the relaxer (`crystalgen.model.relaxer`): each moves atoms along what is
+free of their orbits and stretches the cell as its crystal system allows. There is no
+energy and no force field in it; it corrects the decoder as training crystals would have
+it, in some milliseconds per crystal.
+"""
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float64, Int
+from torch import Tensor
+
+from crystalgen.model.atoms import (
+    Site,
+    collate_atoms,
+    lattices,
+    list_atoms,
+    pair_vectors,
+)
+from crystalgen.model.autoencoder import GenerativeNetworks
+from crystalgen.model.batch import Templates
+from crystalgen.model.cell import lattice_vectors
+from crystalgen.model.motion import shifted, stretched
+from crystalgen.model.relaxer import CUTOFF, Relaxer
+from crystalgen.model.tables import symmetry_tables
+from crystalgen.symmetry.lattice import constrain
+from crystalgen.symmetry.wyckoff import crystal_system
+
+STEPS = 5
+"""Steps of the relaxer."""
+STEP_SIZE = 0.7
+"""Share of a predicted change that is made."""
+MIN_VOLUME = 3.0
+"""Å^3 per atom; denser cells are beyond repair and left as they are."""
+MIN_SPACING = 1.0
+"""Å between lattice planes; the same of flatter cells."""
+
+
+def relax(
+    networks: GenerativeNetworks,
+    templates: Templates,
+    species: Int[Tensor, "crystals roles"],
+    coords: Float64[np.ndarray, "crystals orbits 3"],
+    parameters: Float64[np.ndarray, "crystals 6"],
+) -> tuple[Float64[np.ndarray, "crystals orbits 3"], Float64[np.ndarray, "crystals 6"]]:
+    """Coordinates in [0, 1) and lattice parameters (Å, degrees) of crystals at rest.
+
+    Args:
+        networks: With or without a relaxer; without one, nothing changes.
+        templates: Groups, positions and roles.
+        species: Atomic number of each role; 0 on padding.
+        coords: Free coordinates before.
+        parameters: Lattice parameters before.
+    """
+    rows = np.flatnonzero(_can_relax(templates, parameters))
+    if networks.relaxer is None or not len(rows):
+        return coords, parameters
+    some = templates.rows(torch.from_numpy(rows).to(species.device))
+    wyckoff = symmetry_tables().letter[some.position.cpu()].tolist()
+    groups = some.space_group.tolist()
+    n_orbits = some.present.sum(dim=1).tolist()
+    of_orbit = species[torch.from_numpy(rows).to(species.device)].gather(1, some.role)
+    coords, parameters = coords.copy(), parameters.copy()
+    sites: list[Site] = [
+        (group, tuple(letters[:count]), coords[row, :count], parameters[row])
+        for group, letters, count, row in zip(
+            groups, wyckoff, n_orbits, rows, strict=True
+        )
+    ]
+    for _ in range(STEPS):
+        sites = _step(networks.relaxer, sites, of_orbit[some.present])
+    for row, count, (_, _, moved, cell) in zip(rows, n_orbits, sites, strict=True):
+        coords[row, :count] = np.minimum(moved - np.floor(moved), 1 - 2**-24)
+        parameters[row] = cell
+    return coords, parameters
+
+
+def _step(
+    relaxer: Relaxer, sites: list[Site], species: Int[Tensor, " orbits"]
+) -> list[Site]:
+    """Move every crystal once."""
+    table = list_atoms(sites, radius=CUTOFF)
+    atoms = collate_atoms(table, np.arange(len(sites))).to(species.device)
+    coords = torch.from_numpy(np.concatenate([site[2] for site in sites]))
+    cells = torch.from_numpy(np.array([site[3] for site in sites]))
+    coords, lattice = coords.to(species.device), cells.to(species.device)
+    lattice = lattices(atoms, lattice)
+    vectors = pair_vectors(atoms, coords.float(), lattice.float())
+    change = relaxer(species, atoms, vectors)
+    moved = shifted(atoms, coords, lattice, STEP_SIZE * change.shift).cpu().numpy()
+    cells = stretched(atoms, lattice, STEP_SIZE * change.strain).cpu().numpy()
+    starts = table.orbit_offsets
+    return [
+        (
+            site[0],
+            site[1],
+            moved[starts[row] : starts[row + 1]],
+            constrain(cells[row], crystal_system(site[0])),
+        )
+        for row, site in enumerate(sites)
+    ]
+
+
+def _can_relax(
+    templates: Templates, parameters: Float64[np.ndarray, "crystals 6"]
+) -> Bool[np.ndarray, " crystals"]:
+    """Whether cells are those of crystals, more or less."""
+    lattice = lattice_vectors(torch.from_numpy(parameters))
+    volume = torch.linalg.det(lattice).numpy()
+    tables = symmetry_tables()
+    n_atoms = tables.multiplicity[templates.position.cpu()].sum(dim=1).numpy()
+    spacing = 1 / torch.linalg.inv(lattice).norm(dim=1).amax(dim=1).numpy()
+    return (volume > MIN_VOLUME * n_atoms) & (spacing > MIN_SPACING)

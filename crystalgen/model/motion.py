@@ -1,0 +1,92 @@
+"""Moves atoms and cells within their space group, and measures such moves.
+
+A shift in Å becomes a change of the coordinates that an orbit can choose, a strain one
+of the lattice parameters, so that a crystal never leaves its group.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from crystalgen.model.atoms import AtomBatch, lattices
+from crystalgen.model.cell import vector_parameters
+from crystalgen.model.relaxer import Change
+
+
+def shifted(
+    atoms: AtomBatch,
+    coords: Float[Tensor, "orbits 3"],
+    lattice: Float[Tensor, "crystals 3 3"],
+    shift: Float[Tensor, "orbits 3"],
+) -> Float[Tensor, "orbits 3"]:
+    """Coordinates after a shift of each representative, as far as its orbit can go.
+
+    Args:
+        atoms: Groups and positions.
+        coords: Coordinates before; they come back not wrapped.
+        lattice: Primitive vectors, Å.
+        shift: Of the representatives, Å.
+    """
+    onto_free = torch.linalg.pinv(_directions(atoms, lattice))
+    step = torch.einsum("oi,oij->oj", shift.to(coords.dtype), onto_free)
+    return coords + step * atoms.free.to(coords.dtype)
+
+
+def stretched(
+    atoms: AtomBatch,
+    lattice: Float[Tensor, "crystals 3 3"],
+    strain: Float[Tensor, "crystals 3 3"],
+) -> Float[Tensor, "crystals 6"]:
+    """Lattice parameters (Å, degrees) of the conventional cells after a strain.
+
+    They obey the crystal system as well as the strain does.
+    """
+    strain = strain.to(lattice.dtype)
+    after = lattice + lattice @ (0.5 * (strain + strain.transpose(1, 2)))
+    return vector_parameters(torch.linalg.solve(atoms.vectors.to(lattice.dtype), after))
+
+
+def change_between(
+    atoms: AtomBatch,
+    coords: Float[Tensor, "orbits 3"],
+    parameters: Float[Tensor, "crystals 6"],
+    to_coords: Float[Tensor, "orbits 3"],
+    to_parameters: Float[Tensor, "crystals 6"],
+) -> Change:
+    """The change from one geometry to another one nearby.
+
+    A shift of the whole crystal is not part of it: in polar groups the origin is
+    arbitrary.
+
+    Args:
+        atoms: What both share.
+        coords: Before.
+        parameters: Lattice parameters before (Å, degrees).
+        to_coords: After; differences are taken as they are, not wrapped.
+        to_parameters: After.
+    """
+    lattice, to_lattice = lattices(atoms, parameters), lattices(atoms, to_parameters)
+    step = to_coords - coords
+    shift = torch.einsum("oi,oij->oj", step, _directions(atoms, lattice))
+    crystal = atoms.crystal[atoms.orbit]
+    each = torch.einsum("aij,aj->ai", atoms.maps.to(step.dtype), step[atoms.orbit])
+    each = torch.einsum("ai,aij->aj", each, lattice[crystal])
+    whole = each.new_zeros(len(atoms), 3).index_add(0, crystal, each)
+    n_atoms = each.new_zeros(len(atoms)).index_add(
+        0, atoms.crystal, atoms.size.to(each.dtype)
+    )
+    shift = shift - (whole / n_atoms[:, None])[atoms.crystal]
+    # the deformation is a stretch and then a rotation, which does not matter
+    deformation = torch.linalg.solve(lattice, to_lattice)
+    squares, axes = torch.linalg.eigh(deformation @ deformation.transpose(1, 2))
+    stretch = squares.clamp(min=1e-8).sqrt() - 1
+    strain = axes @ torch.diag_embed(stretch) @ axes.transpose(1, 2)
+    return Change(shift=shift, strain=strain)
+
+
+def _directions(
+    atoms: AtomBatch, lattice: Float[Tensor, "crystals 3 3"]
+) -> Float[Tensor, "orbits 3 3"]:
+    """Where each coordinate of an orbit moves its representative, Å per unit; rows."""
+    maps = atoms.maps[atoms.representative].to(lattice.dtype)
+    return maps.transpose(1, 2) @ lattice[atoms.crystal]
