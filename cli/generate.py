@@ -21,6 +21,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from crystalgen.cli import request_options as asked
 from crystalgen.cli.interruption import stoppable
 from crystalgen.cli.report import user_errors
 from crystalgen.errors import ExportError
@@ -35,18 +36,6 @@ if TYPE_CHECKING:
 
 MANY = 400
 """Crystals from which on starting further processes saves time."""
-
-
-def parse_space_groups(text: str) -> tuple[int, ...]:
-    """Read numbers such as "225,216"; which of them exist is the request's matter."""
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    for part in parts:
-        if not part.isdecimal():
-            raise typer.BadParameter(
-                f"got {part!r}; expected numbers from 1 to 230, for example 225,216",
-                param_hint="'--space-group'",
-            )
-    return tuple(dict.fromkeys(int(part) for part in parts))
 
 
 def parse_format_option(text: str) -> tuple[Format, ...]:
@@ -77,12 +66,19 @@ def generate(
     seed: Annotated[
         int, typer.Option(min=0, help="Same seed and request, same crystals.")
     ] = 0,
-    space_group: Annotated[
-        str, typer.Option(help="Only these, as numbers: 225 or 225,216.")
-    ] = "",
-    max_atoms: Annotated[
-        int | None, typer.Option(min=1, help="Most atoms in the primitive cell.")
-    ] = None,
+    space_group: asked.SpaceGroup = "",
+    crystal_system: asked.CrystalSystems = "",
+    chemical_system: asked.ChemicalSystem = "",
+    elements: asked.Elements = "",
+    require: asked.Require = "",
+    exclude: asked.Exclude = "",
+    formula: asked.Formula = "",
+    z: asked.FormulaUnits = None,
+    anonymous_formula: asked.AnonymousFormula = "",
+    n_elements: asked.NElements = "",
+    min_atoms: asked.MinAtoms = None,
+    max_atoms: asked.MaxAtoms = None,
+    charge_neutral: asked.ChargeNeutral = True,
     temperature: Annotated[
         float, typer.Option(help="Below 1 more typical, above 1 more unusual.")
     ] = 1.0,
@@ -142,11 +138,18 @@ def generate(
 
     crystalgen generate --n 50 --space-group 225,216 --max-atoms 10 --out cubic
 
+    crystalgen generate --n 20 --chemical-system Li-Fe-P-O --out phosphates
+
+    crystalgen generate --n 20 --formula SrTiO3 --crystal-system cubic --out titanates
+
+    crystalgen generate --n 20 --require Li --exclude Pb --n-elements 3-4 --out lithium
+
     crystalgen generate --n 1000 --seed 1 --format cif,poscar --out more
     """
     started = time.monotonic()
     chosen = parse_format_option(formats)
-    space_groups = parse_space_groups(space_group)
+    space_groups = asked.parse_space_groups(space_group)
+    limits = asked.parse_range(n_elements)
     # imported here because torch and pymatgen cost seconds that --help must not pay
     from crystalgen.export.run_folder import reserved_folder
     from crystalgen.generation.request import Request
@@ -154,7 +157,18 @@ def generate(
     request = Request(
         n=n,
         space_groups=space_groups,
+        crystal_systems=asked.parse_names(crystal_system),
+        chemical_system=asked.parse_names(chemical_system),
+        elements=asked.parse_names(elements),
+        require=asked.parse_names(require),
+        exclude=asked.parse_names(exclude),
+        formula=formula,
+        z=z,
+        anonymous_formula=anonymous_formula,
+        n_elements=limits,
+        min_atoms=min_atoms,
         max_atoms=max_atoms,
+        charge_neutral=charge_neutral,
         temperature=temperature,
         allow_known=allow_known,
         vary_geometry=vary_geometry,

@@ -8,6 +8,7 @@ from jaxtyping import Int
 
 from crystalgen.generation.candidate import Candidate
 from crystalgen.generation.composition import Composition
+from crystalgen.generation.constraints import Constraints
 from crystalgen.generation.template_draw import TemplateDraw
 from crystalgen.generation.weights import Weights
 
@@ -55,6 +56,12 @@ class Block:
     renewal: int
     allow_known: bool
     vary_geometry: bool
+    constraints: Constraints | None
+
+    @property
+    def charge_neutral(self) -> bool:
+        """Whether charges must cancel."""
+        return self.constraints is None or self.constraints.request.charge_neutral
 
 
 def attempts_of(

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from crystalgen.generation.checks import is_known
+from crystalgen.generation.count_sets import counts_of
 from crystalgen.generation.weights import Weights
 from crystalgen.model.draws import SpeciesDraw
-from crystalgen.representation.crystal import primitive_multiplicities
 from crystalgen.representation.neutrality import are_metals, is_neutral
 from crystalgen.representation.prototype import Prototype
 
@@ -20,8 +20,10 @@ class Composition:
         log_prob: Log-probability of both, given the template.
         is_neutral: Whether usual oxidation states cancel, or all are metals.
         is_known: Whether a training crystal has these elements on these positions, and
-            that counts as a fault; not asked where charges do not cancel.
+            that counts as a fault; not asked where charges that do not cancel are one
+            already.
         is_metal: Whether all are metals.
+        needs_balance: Whether charges that do not cancel count as a fault.
     """
 
     roles: tuple[int, ...]
@@ -30,11 +32,14 @@ class Composition:
     is_neutral: bool
     is_known: bool
     is_metal: bool
+    needs_balance: bool
 
     @property
     def fault(self) -> str:
         """First check that it fails; empty if it passes."""
-        return "charge" if not self.is_neutral else "known" if self.is_known else ""
+        if self.needs_balance and not self.is_neutral:
+            return "charge"
+        return "known" if self.is_known else ""
 
 
 def composition_of(
@@ -44,6 +49,7 @@ def composition_of(
     place: int,
     *,
     allow_known: bool,
+    charge_neutral: bool = True,
 ) -> Composition:
     """One of the drawn compositions.
 
@@ -53,19 +59,18 @@ def composition_of(
         drawn: Draws for a batch of templates.
         place: Which of them.
         allow_known: Do not ask whether it is known.
+        charge_neutral: Count charges that do not cancel as a fault.
     """
     n_roles = prototype.n_elements
     roles = tuple(drawn.species[place, :n_roles].tolist())
-    sizes = primitive_multiplicities(prototype.space_group)
-    counts = [0] * n_roles
-    for letter, role in zip(prototype.wyckoff, prototype.roles, strict=True):
-        counts[role] += sizes[letter]
-    neutral = is_neutral(roles, tuple(counts))
+    neutral = is_neutral(roles, counts_of(prototype))
+    asks = not allow_known and (neutral or not charge_neutral)
     return Composition(
         roles=roles,
         codes=tuple(map(tuple, drawn.codes[place, :n_roles].tolist())),
         log_prob=float(drawn.log_prob[place]),
         is_neutral=neutral,
-        is_known=neutral and not allow_known and is_known(prototype, roles, weights),
+        is_known=asks and is_known(prototype, roles, weights),
         is_metal=are_metals(roles),
+        needs_balance=charge_neutral,
     )

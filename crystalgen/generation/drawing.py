@@ -11,6 +11,7 @@ needed and each is a batch worth computing.
 import torch
 
 from crystalgen.generation.block import Block, Outcome, Row
+from crystalgen.generation.constraints import Constraints
 from crystalgen.generation.geometry_rounds import choose_geometry
 from crystalgen.generation.species_rounds import choose_species
 from crystalgen.generation.template_draw import TemplateDraw
@@ -33,6 +34,7 @@ def draw_block(
     renewal: int = 0,
     allow_known: bool,
     vary_geometry: bool = False,
+    constraints: Constraints | None = None,
 ) -> list[Outcome]:
     """Draw crystals for given templates.
 
@@ -47,6 +49,7 @@ def draw_block(
         allow_known: Take crystals with the group, positions and elements of a
             training crystal for as good as others.
         vary_geometry: Draw the first geometry, too, rather than take the most likely.
+        constraints: What compositions must keep to; None for nothing.
 
     Returns:
         One outcome for each template.
@@ -61,6 +64,7 @@ def draw_block(
         renewal=renewal,
         allow_known=allow_known,
         vary_geometry=vary_geometry,
+        constraints=constraints,
     )
     for number in range(rounds):
         choose_species(block, rows, number)

@@ -1,11 +1,14 @@
 """Templates never seen in training, from the autoregressive prior under masks."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
-from jaxtyping import Float, Float64, Int
+from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 
 from crystalgen.estimators.gumbel_softmax import gumbel_max
+from crystalgen.generation.grammar import Grammar
 from crystalgen.generation.noise import Purpose, row_noise
 from crystalgen.generation.weights import Weights
 from crystalgen.model.batch import Templates
@@ -24,6 +27,7 @@ def draw_new_prototypes(
     attempt: int | Int[np.ndarray, " rows"] = 1,
     max_atoms: int,
     temperature: float,
+    grammars: Sequence[Grammar | None] = (),
 ) -> tuple[list[Prototype], Float64[np.ndarray, " rows"]]:
     """Draw positions and roles of the given groups, one orbit after the other.
 
@@ -35,6 +39,7 @@ def draw_new_prototypes(
         attempt: Which of its streams of noise each draw reads.
         max_atoms: Most atoms in the primitive cell.
         temperature: Of the draws.
+        grammars: What else each row must keep to; None for nothing.
 
     Returns:
         The prototypes and their log-probabilities given the group, in nats.
@@ -62,7 +67,13 @@ def draw_new_prototypes(
     for step in range(config.max_orbits):
         opened = torch.from_numpy(is_open).to(weights.device)
         last = torch.tensor([sites[-1] if sites else 0 for sites in letters])
-        legal = torch.from_numpy(rules.allowed[groups, start, used]).to(weights.device)
+        legal = _restrict_letters(
+            torch.from_numpy(rules.allowed[groups, start, used]),
+            grammars,
+            is_open,
+            letters,
+            roles,
+        ).to(weights.device)
         legal[~opened, prior.end] = True
         logits = prior.letter_logits(hidden, space_group, last.to(weights.device))
         logits = logits.masked_fill(~legal, -torch.inf)
@@ -76,7 +87,14 @@ def draw_new_prototypes(
         position = torch.from_numpy(places).to(weights.device)
         # roles are never more than there are elements to put on them
         n_used = torch.tensor([min(len(set(row)), n_elements - 1) for row in roles])
-        role_logits = prior.role_logits(hidden, position, n_used.to(weights.device))
+        role_logits = _restrict_roles(
+            prior.role_logits(hidden, position, n_used.to(weights.device)),
+            grammars,
+            is_open,
+            letters,
+            roles,
+            letter,
+        )
         role, gained = _pick(role_logits, noise[:, step, n_letters:], temperature)
         opened = torch.from_numpy(is_open).to(weights.device)
         log_prob += torch.where(opened, gained, 0.0)
@@ -100,6 +118,39 @@ def draw_new_prototypes(
         Prototype(space_group=int(group), wyckoff=tuple(sites), roles=tuple(row))
         for group, sites, row in zip(groups, letters, roles, strict=True)
     ], log_prob.double().cpu().numpy()
+
+
+def _restrict_letters(
+    legal: Bool[Tensor, "rows tokens"],
+    grammars: Sequence[Grammar | None],
+    is_open: Bool[np.ndarray, " rows"],
+    letters: list[list[int]],
+    roles: list[list[int]],
+) -> Bool[Tensor, "rows tokens"]:
+    """Letters that the grammars of unfinished rows allow; others stay as they are."""
+    legal = legal.clone()
+    for row, grammar in enumerate(grammars):
+        if grammar is not None and is_open[row]:
+            legal[row] = torch.from_numpy(grammar.tokens(letters[row], roles[row]))
+    return legal
+
+
+def _restrict_roles(
+    logits: Float[Tensor, "rows roles"],
+    grammars: Sequence[Grammar | None],
+    is_open: Bool[np.ndarray, " rows"],
+    letters: list[list[int]],
+    roles: list[list[int]],
+    letter: Int[np.ndarray, " rows"],
+) -> Float[Tensor, "rows roles"]:
+    """Rule out the roles that the grammars of unfinished rows forbid on a letter."""
+    legal = torch.ones_like(logits, dtype=torch.bool, device="cpu")
+    for row, grammar in enumerate(grammars):
+        if grammar is not None and is_open[row]:
+            following = int(letter[row])
+            fit = grammar.roles(letters[row], roles[row], following, logits.shape[1])
+            legal[row] = torch.from_numpy(fit)
+    return logits.masked_fill(~legal.to(logits.device), -torch.inf)
 
 
 def _pick(

@@ -157,6 +157,7 @@ def _draw_until_valid(
             renewal=renewal,
             allow_known=source.request.allow_known or weights.has_one_element,
             vary_geometry=source.request.vary_geometry or weights.has_one_element,
+            constraints=source.constraints,
         )
         for place, outcome in zip(places.tolist(), drawn, strict=True):
             if renewal:

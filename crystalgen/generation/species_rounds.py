@@ -3,10 +3,11 @@
 import numpy as np
 from jaxtyping import Int
 
+from crystalgen.generation.allowed_species import draw_role_species
 from crystalgen.generation.block import Block, Row, attempts_of
 from crystalgen.generation.composition import composition_of
 from crystalgen.generation.noise import Purpose, row_noise
-from crystalgen.model.draws import SpeciesDraw, draw_species
+from crystalgen.model.draws import SpeciesDraw
 from crystalgen.model.embedding import N_SPECIES
 
 SPECIES_DRAWN = (1, 3, 6, 6, 6)
@@ -35,6 +36,7 @@ def choose_species(block: Block, rows: list[Row], number: int) -> None:
                 drawn,
                 place,
                 allow_known=block.allow_known,
+                charge_neutral=block.charge_neutral,
             )
             if number == 0:
                 row.is_metal = one.is_metal
@@ -51,22 +53,20 @@ def _species(
     indices: Int[np.ndarray, " rows"],
     attempts: Int[np.ndarray, " rows"],
 ) -> SpeciesDraw:
-    weights = block.weights
-    some = block.templates.rows(indices).to(weights.device)
-    n_roles = int(some.role.max()) + 1
-    n_codes, n_entries = weights.config.species_codes
+    some = block.templates.rows(indices).to(block.weights.device)
+    n_codes, n_entries = block.weights.config.species_codes
     noise = row_noise(
         block.seed,
         block.templates.draws[indices],
-        (n_roles, n_codes * n_entries + N_SPECIES),
+        (int(some.role.max()) + 1, n_codes * n_entries + N_SPECIES),
         attempt=attempts,
         purpose=Purpose.SPECIES,
-    ).to(weights.device)
-    split = n_codes * n_entries
-    return draw_species(
-        weights.networks,
+    )
+    return draw_role_species(
+        block.weights,
         some,
-        noise[..., :split].unflatten(-1, (n_codes, n_entries)),
-        noise[..., split:],
+        [block.templates.prototypes[index] for index in indices.tolist()],
+        noise.to(block.weights.device),
         temperature=block.temperature,
+        constraints=block.constraints,
     )

@@ -13,6 +13,10 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int
 
 from crystalgen.errors import RequestError
+from crystalgen.generation.constraints import Constraints, is_constrained
+from crystalgen.generation.count_sets import role_counts
+from crystalgen.generation.grammar import Grammar
+from crystalgen.generation.impossible import why_no_composition, why_no_template
 from crystalgen.generation.new_templates import draw_new_prototypes
 from crystalgen.generation.noise import Purpose, stream
 from crystalgen.generation.reachability import is_reachable
@@ -20,8 +24,8 @@ from crystalgen.generation.request import Request
 from crystalgen.generation.template_draw import TemplateDraw, to_templates
 from crystalgen.generation.weights import Weights
 from crystalgen.model.tables import N_GROUPS
-from crystalgen.representation.crystal import primitive_multiplicities
 from crystalgen.representation.prototype import Prototype
+from crystalgen.symmetry.wyckoff import crystal_system
 
 NEW_SHARE = 1.0
 """Share of Good and Turing's estimate of the chance that a crystal has a new prototype
@@ -38,6 +42,7 @@ class _Pick(NamedTuple):
     group: int
     prototype: Prototype | None
     log_prob: float
+    grammar: Grammar | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +58,14 @@ class TemplateSource:
 
     def __post_init__(self) -> None:
         if not self.group_probability.sum() > 0:
-            raise RequestError(_impossible(self.weights, self.request, self.max_atoms))
+            raise RequestError(self._why_impossible())
+
+    @cached_property
+    def constraints(self) -> Constraints | None:
+        """What the request asks of compositions; None if nothing."""
+        if not is_constrained(self.request):
+            return None
+        return Constraints(weights=self.weights, request=self.request)
 
     @property
     def max_atoms(self) -> int:
@@ -73,7 +85,8 @@ class TemplateSource:
         """Probability of each space group; row 0 is unused.
 
         As in the training data; a group asked for by number that no known prototype
-        fits counts as one crystal.
+        fits counts as one crystal. Where none fits in any group, each that can hold
+        what is asked for counts as in the training data and one more.
         """
         vocabulary = self.weights.vocabulary
         weight = np.bincount(
@@ -81,8 +94,12 @@ class TemplateSource:
         )
         known = set(vocabulary.space_group[self._fits].tolist())
         for number in self.request.space_groups:
-            if number not in known and is_reachable(number, self.max_atoms):
+            if number not in known and self._can_build(number):
                 weight[number] = self._largest_count ** (-1 / self.request.temperature)
+        if not known and (self.constraints or self.request.crystal_systems):
+            seen = np.bincount(vocabulary.space_group, vocabulary.count, N_GROUPS + 1)
+            for number in np.flatnonzero(self._allowed_groups).tolist():
+                weight[number] = (1 + seen[number]) * self._can_build(number)
         return weight / max(weight.sum(), 1e-300)
 
     @cached_property
@@ -93,7 +110,11 @@ class TemplateSource:
         counts = vocabulary.count[self._fits]
         seen = np.bincount(groups, counts, minlength=N_GROUPS + 1)
         once = np.bincount(groups, counts == 1, minlength=N_GROUPS + 1)
-        return np.where(seen > 0, NEW_SHARE * once / np.maximum(seen, 1), 1.0)
+        chance = np.where(seen > 0, NEW_SHARE * once / np.maximum(seen, 1), 1.0)
+        if self.constraints:
+            for number in np.flatnonzero(once).tolist():
+                chance[number] *= self._can_build(number)
+        return chance
 
     def draw(self, seed: int, draws: Int[np.ndarray, " rows"]) -> TemplateDraw:
         """Templates of the given draws.
@@ -159,7 +180,10 @@ class TemplateSource:
         """Pick a known prototype of a group, unless it is to be a new one."""
         chance = self.new_probability[group]
         if is_new:
-            return _Pick(group, None, log_prob + float(np.log(chance)))
+            grammar = None
+            if self.constraints:
+                grammar = self.constraints.grammar(group, rng.random())
+            return _Pick(group, None, log_prob + float(np.log(chance)), grammar)
         members = self._members[group]
         weight = self.row_weight[members]
         share = weight / weight.sum()
@@ -195,6 +219,9 @@ class TemplateSource:
                 attempt=np.tile(attempts, len(places)),
                 max_atoms=self.max_atoms,
                 temperature=self.request.temperature,
+                grammars=[
+                    picks[place].grammar for place in places for _ in range(NEW_TRIES)
+                ],
             )
             for number, place in enumerate(places.tolist()):
                 tries = range(number * NEW_TRIES, (number + 1) * NEW_TRIES)
@@ -210,19 +237,38 @@ class TemplateSource:
             is_new=is_new,
         )
 
+    def _can_build(self, group: int) -> bool:
+        """Whether positions of an allowed group can hold what is asked for."""
+        if not (self._allowed_groups[group] and is_reachable(group, self.max_atoms)):
+            return False
+        return self.constraints is None or self.constraints.can_build(group)
+
+    def _why_impossible(self) -> str:
+        """Say why no template is left, and what would be possible."""
+        if self.constraints:
+            groups = np.flatnonzero(self._allowed_groups).tolist()
+            return why_no_composition(self.constraints, groups)
+        return why_no_template(
+            self.request,
+            max_atoms=self.max_atoms,
+            trained=self.weights.config.max_atoms,
+        )
+
     @cached_property
     def _allowed_groups(self) -> Bool[np.ndarray, " groups"]:
-        allowed = np.ones(N_GROUPS + 1, dtype=bool)
-        if self.request.space_groups:
-            allowed[:] = False
-            allowed[list(self.request.space_groups)] = True
+        groups, systems = self.request.space_groups, self.request.crystal_systems
+        allowed = np.zeros(N_GROUPS + 1, dtype=bool)
+        allowed[list(groups) if groups else slice(1, None)] = True
+        for number in np.flatnonzero(allowed).tolist() if systems else ():
+            allowed[number] = crystal_system(number) in systems
         return allowed
 
     @cached_property
     def _fits(self) -> Bool[np.ndarray, " prototypes"]:
         """Known prototypes that the request allows."""
         allowed = self._allowed_groups[self.weights.vocabulary.space_group]
-        return allowed & (self._atoms <= self.max_atoms)
+        fits = allowed & (self._atoms <= self.max_atoms)
+        return fits & self.constraints.fits() if self.constraints else fits
 
     @cached_property
     def _largest_count(self) -> float:
@@ -232,16 +278,7 @@ class TemplateSource:
     @cached_property
     def _atoms(self) -> Int[np.ndarray, " prototypes"]:
         """Atoms in the primitive cell of each known prototype."""
-        vocabulary = self.weights.vocabulary
-        sizes = [
-            primitive_multiplicities(int(group))[letter]
-            for group, letter in zip(
-                np.repeat(vocabulary.space_group, np.diff(vocabulary.offsets)),
-                vocabulary.wyckoff.tolist(),
-                strict=True,
-            )
-        ]
-        return np.add.reduceat(np.array(sizes), vocabulary.offsets[:-1])
+        return role_counts(self.weights.vocabulary).sum(axis=1)
 
     def _newness(self, prototype: Prototype) -> int:
         """2 for a template never seen, 1 for a prototype never seen, else 0."""
@@ -267,25 +304,3 @@ def _pick(probability: Float64[np.ndarray, " items"], uniform: float) -> int:
     """Item whose share of the unit interval holds ``uniform``."""
     edges = probability.cumsum()
     return int(np.searchsorted(edges, uniform * edges[-1], side="right"))
-
-
-def _impossible(weights: Weights, request: Request, max_atoms: int) -> str:
-    """Say why no template is left, and what would be possible."""
-    if not request.space_groups:
-        return (
-            f"max atoms: no known prototype has at most {max_atoms} atoms in the "
-            "primitive cell; ask for more"
-        )
-    groups = ", ".join(map(str, request.space_groups))
-    trained = weights.config.max_atoms
-    enough = [
-        atoms
-        for atoms in range(max_atoms + 1, trained + 1)
-        if any(is_reachable(group, atoms) for group in request.space_groups)
-    ]
-    remedy = f"allow {enough[0]} atoms or more" if enough else "choose another group"
-    return (
-        f"space group: no combination of Wyckoff positions of group {groups} with at "
-        f"most {max_atoms} atoms in the primitive cell has this symmetry and no higher "
-        f"one; {remedy}"
-    )

@@ -13,15 +13,21 @@ from torch import Tensor
 from crystalgen.config import build
 from crystalgen.errors import CheckpointError, RequestError
 from crystalgen.generation.contacts import distance_limits
+from crystalgen.generation.template_draw import to_templates
 from crystalgen.model.autoencoder import CrystalAutoencoder, GenerativeNetworks
 from crystalgen.model.checkpoint import Checkpoint, load_checkpoint
+from crystalgen.model.conditioned_draws import Meanings, code_meanings
 from crystalgen.model.config import ModelConfig
 from crystalgen.model.statistics import Statistics
 from crystalgen.representation.membership import SeenLabels
-from crystalgen.representation.prototype import PrototypeVocabulary
+from crystalgen.representation.prototype import Prototype, PrototypeVocabulary
 
 DEFAULT_WEIGHTS = "mp-20"
 """Name of the weights that are used unless others are asked for."""
+_SIMPLEST = (
+    Prototype(space_group=225, wyckoff=(0,), roles=(0,)),
+    Prototype(space_group=194, wyckoff=(2,), roles=(0,)),
+)
 _FOLDER = files("crystalgen.model") / "weights"
 _GENERATIVE = "generative."
 _STATISTICS = "generative.statistics."
@@ -72,6 +78,18 @@ class Weights:
     def distance_limits(self) -> Float[np.ndarray, "species species"]:
         """Smallest distance in Å that each pair of elements may have."""
         return distance_limits(self.networks.statistics.shortest.cpu().numpy())
+
+    @cached_property
+    def code_meanings(self) -> Meanings | None:
+        """Which element each pair of species codes means; None if codes are no pairs.
+
+        Read off templates of one orbit; what the codes mean hardly depends on them.
+        """
+        if self.config.species_codes[0] != 2:
+            return None
+        simplest = to_templates(_SIMPLEST, self.vocabulary).to(self.device)
+        with torch.inference_mode():
+            return code_meanings(self.networks, simplest)
 
     @cached_property
     def autoencoder(self) -> CrystalAutoencoder:

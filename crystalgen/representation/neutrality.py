@@ -40,7 +40,7 @@ def is_neutral(species: tuple[int, ...], counts: tuple[int, ...]) -> bool:
     elements = [_element(number) for number in species]
     if len(elements) == 1 or are_metals(species):
         return True
-    if not all(_states(element) for element in elements):
+    if not all(usual_states_of(element) for element in elements):
         return False  # helium, neon and argon; no score of metals knows them either
     is_noble = any(element.is_noble_gas for element in elements)
     if is_noble and not NOBLE_GAS_PARTNERS.intersection(species):
@@ -94,7 +94,7 @@ def usual_states() -> dict[str, tuple[int, ...]]:
 
 def _charges(element: Element, count: int) -> Iterator[tuple[float, int]]:
     """Mean state and total charge of all atoms of an element."""
-    states = _states(element)
+    states = usual_states_of(element)
     for state in states:
         yield float(state), state * count
     if not (element.is_transition_metal or element.is_lanthanoid):
@@ -106,7 +106,8 @@ def _charges(element: Element, count: int) -> Iterator[tuple[float, int]]:
                 yield total / count, total
 
 
-def _states(element: Element) -> tuple[int, ...]:
+def usual_states_of(element: Element) -> tuple[int, ...]:
+    """Usual oxidation states of an element; pymatgen's where SMACT has none."""
     return usual_states().get(element.symbol, element.common_oxidation_states)
 
 

@@ -1,0 +1,134 @@
+"""Charge balance of many compositions of the same elements at once.
+
+The same verdicts as `neutrality.is_neutral`, thousands of times faster: charges that an
+element's atoms can add up to are intervals of whole numbers, so that it is enough to
+ask whether 0 lies between the sums of their ends.
+"""
+
+from functools import lru_cache
+from itertools import pairwise, product
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int
+from pymatgen.core import Element
+from smact import Element as SmactElement, d_block, metals
+from smact.properties import valence_electron_count
+
+from crystalgen.representation.elements import SYMBOLS
+from crystalgen.representation.neutrality import (
+    METALLICITY_LIMIT,
+    are_metals,
+    usual_states_of,
+)
+
+MARGIN = 1e-9
+"""A score this close to the limit counts as below it, whatever its last bits."""
+
+
+def are_neutral(
+    species: tuple[int, ...], counts: Int[np.ndarray, "compositions elements"]
+) -> Bool[np.ndarray, " compositions"]:
+    """Whether usual oxidation states cancel, or the crystal is a metal.
+
+    Args:
+        species: Atomic numbers, each once.
+        counts: Atoms of each in each composition.
+
+    >>> are_neutral((11, 17), np.array([[1, 1], [2, 1]])).tolist()
+    [True, False]
+    """
+    if len(species) == 1 or are_metals(species):
+        return np.ones(len(counts), dtype=bool)
+    if not all(_options(number) for number in species):
+        return np.zeros(len(counts), dtype=bool)
+    metallic = metallicity(species, counts) > METALLICITY_LIMIT + MARGIN
+    return metallic | _are_balanced(species, counts)
+
+
+def _are_balanced(
+    species: tuple[int, ...], counts: Int[np.ndarray, "compositions elements"]
+) -> Bool[np.ndarray, " compositions"]:
+    """Whether some usual states cancel and follow the electronegativities."""
+    low, high = _choices(species)
+    fits = (counts @ low.T <= 0) & (counts @ high.T >= 0)
+    return np.any(fits, axis=1)
+
+
+@lru_cache(maxsize=1 << 14)
+def _choices(
+    species: tuple[int, ...],
+) -> tuple[Int[np.ndarray, "choices elements"], Int[np.ndarray, "choices elements"]]:
+    """Lowest and highest charge per atom of each element, in each choice of states.
+
+    Only choices in which no cation is more electronegative than an anion (Pauling).
+    """
+    electronegativity = [Element.from_Z(number).X for number in species]
+    kept: list[tuple[tuple[int, int], ...]] = []
+    for choice in product(*map(_options, species)):
+        pairs = list(zip(electronegativity, choice, strict=True))
+        cations = [value for value, (low, _) in pairs if low > 0]
+        anions = [value for value, (low, _) in pairs if low < 0]
+        if cations and anions and max(cations) <= min(anions):
+            kept.append(choice)
+    table = np.array(kept, dtype=np.int64).reshape(-1, len(species), 2)
+    return table[..., 0], table[..., 1]
+
+
+@lru_cache(maxsize=128)
+def _options(number: int) -> tuple[tuple[int, int], ...]:
+    """Lowest and highest charge per atom of each set of states an element may mix.
+
+    Transition metals and lanthanides mix neighbouring positive states, and then any
+    whole number in between is the charge of all their atoms together.
+    """
+    element = Element.from_Z(number)
+    states = sorted(usual_states_of(element))
+    if not (element.is_transition_metal or element.is_lanthanoid):
+        return tuple((state, state) for state in states)
+    runs: list[list[int]] = [states[:1]] if states else []
+    for before, state in pairwise(states):
+        if before > 0 and state == before + 1:
+            runs[-1].append(state)
+        else:
+            runs.append([state])
+    return tuple((run[0], run[-1]) for run in runs)
+
+
+def metallicity(
+    species: tuple[int, ...], counts: Int[np.ndarray, "compositions elements"]
+) -> Float64[np.ndarray, " compositions"]:
+    """SMACT's metallicity score (smact.metallicity, version 4) of many compositions.
+
+    Args:
+        species: Atomic numbers, each once.
+        counts: Atoms of each in each composition.
+    """
+    share = counts / counts.sum(axis=1, keepdims=True)
+    symbols = [SYMBOLS[number - 1] for number in species]
+    is_metal = np.array([symbol in metals for symbol in symbols], dtype=float)
+    in_d_block = np.array([symbol in d_block for symbol in symbols], dtype=float)
+    valence = np.array([_valence_electrons(symbol) for symbol in symbols])
+    electrons = 1 - abs(share @ valence - 8) / 8
+    return (
+        share @ (0.3 * is_metal + 0.2 * in_d_block)
+        + 0.2 * min(is_metal.sum() / 3, 1)
+        + 0.15 * np.where(np.isnan(electrons), 0.5, electrons)
+        + 0.15 * _alikeness(symbols)
+    ).clip(0, 1)
+
+
+def _alikeness(symbols: list[str]) -> float:
+    """How alike the electronegativities are, 0 to 1; 0.5 where one is unknown."""
+    values = [SmactElement(symbol).pauling_eneg or 0.0 for symbol in symbols]
+    if min(values) <= 0:
+        return 0.5
+    pairs = [abs(a - b) for i, a in enumerate(values) for b in values[i + 1 :]]
+    return 1 - min(float(np.mean(pairs)) / 3, 1.0)
+
+
+@lru_cache(maxsize=128)
+def _valence_electrons(symbol: str) -> float:
+    try:
+        return float(valence_electron_count(symbol))
+    except ValueError:
+        return float("nan")
