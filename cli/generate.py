@@ -1,6 +1,5 @@
 """`crystalgen generate`: draw crystals and write them to a run folder."""
 
-import re
 import shlex
 import signal
 import sys
@@ -23,9 +22,10 @@ from rich.table import Table
 
 from crystalgen.cli import request_options as asked
 from crystalgen.cli.interruption import stoppable
+from crystalgen.cli.machine_options import check_device, parse_format_option
 from crystalgen.cli.report import user_errors
 from crystalgen.errors import ExportError
-from crystalgen.export.formats import Format, parse_formats
+from crystalgen.export.formats import Format
 
 if TYPE_CHECKING:
     from crystalgen.export.manifest import Manifest, Status
@@ -36,23 +36,6 @@ if TYPE_CHECKING:
 
 MANY = 400
 """Crystals from which on starting further processes saves time."""
-
-
-def parse_format_option(text: str) -> tuple[Format, ...]:
-    """Read a list of formats; an unknown one is a wrong usage."""
-    try:
-        return parse_formats(text)
-    except ExportError as error:
-        raise typer.BadParameter(str(error), param_hint="'--format'") from error
-
-
-def check_device(text: str) -> str:
-    """Refuse a device that no version of torch could know."""
-    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", text):
-        raise typer.BadParameter(
-            f"got {text!r}; expected auto, cpu, cuda, cuda:1 or mps"
-        )
-    return text
 
 
 @user_errors

@@ -53,11 +53,17 @@ def pool_of(request: Request, weights: Weights) -> Pool:
             "elements: none of those allowed is among the "
             f"{len(trained)} elements of the training data; allow others"
         )
+    n_elements = _n_elements(request, weights, len(allowed), set(must))
+    atoms = _atoms(request, weights)
+    if atoms[1] < n_elements[0]:
+        raise RequestError(
+            f"max atoms: {atoms[1]} atoms cannot be {n_elements[0]} different elements"
+        )
     return Pool(
         elements=tuple(sorted(allowed)),
         required=frozenset(_numbers(must)),
-        n_elements=_n_elements(request, weights, len(allowed), set(must)),
-        atoms=_atoms(request, weights),
+        n_elements=n_elements,
+        atoms=atoms,
         unit={
             ATOMIC_NUMBERS[symbol]: count
             for symbol, count in request.composition.items()

@@ -1,6 +1,6 @@
 """What a user asks for, as one value."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from crystalgen.errors import RequestError
 from crystalgen.generation.consistency import check_consistency
@@ -17,8 +17,8 @@ from crystalgen.generation.spelling import (
 class Request:
     """What to generate.
 
-    All that is asked for holds for every crystal. Lists may be given in place of
-    tuples, as a JSON file has them.
+    All that is asked for holds for every crystal. `dataclasses.asdict` makes it JSON,
+    `crystalgen.config.build` reads it back.
 
     Raises:
         RequestError: A value is out of range, or two of them exclude each other.
@@ -90,10 +90,6 @@ class Request:
 
     def _normalize(self) -> None:
         """Write every value in the one way that equal requests share."""
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, list):
-                object.__setattr__(self, field.name, tuple(value))
         for name in ("chemical_system", "elements", "require", "exclude"):
             symbols = normal_symbols(getattr(self, name), where=name.replace("_", " "))
             object.__setattr__(self, name, symbols)

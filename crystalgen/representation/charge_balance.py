@@ -123,7 +123,7 @@ def _alikeness(symbols: list[str]) -> float:
     if min(values) <= 0:
         return 0.5
     pairs = [abs(a - b) for i, a in enumerate(values) for b in values[i + 1 :]]
-    return 1 - min(float(np.mean(pairs)) / 3, 1.0)
+    return 1 - min(sum(pairs) / max(len(pairs), 1) / 3, 1.0)
 
 
 @lru_cache(maxsize=128)

@@ -258,3 +258,40 @@ def test_help_teaches_by_examples(run_in):
     result = run_in("--help")
     assert result.exit_code == 0
     assert "crystalgen generate --n 50 --space-group 225,216" in result.stdout
+
+
+def test_options_of_composition_reach_the_request(model, run_in):
+    words = (
+        "--crystal-system cubic,hexagonal --elements Na,Cl,F --require Na --exclude Br "
+        "--formula NaCl --z 2 --anonymous-formula AB --n-elements 2-3 --min-atoms 2 "
+        "--chemical-system Na-Cl --no-charge-neutral"
+    )
+    result = run_in("--n", "1", *words.split())
+    assert result.exit_code == 0, result.output
+    request = model.calls[-1][0]
+    assert request == Request(
+        n=1,
+        crystal_systems=("cubic", "hexagonal"),
+        chemical_system=("Na", "Cl"),
+        elements=("Na", "Cl", "F"),
+        require=("Na",),
+        exclude=("Br",),
+        formula="NaCl",
+        z=2,
+        anonymous_formula="AB",
+        n_elements=(2, 3),
+        min_atoms=2,
+        charge_neutral=False,
+    )
+
+
+def test_wishes_that_exclude_each_other_write_nothing(model, run_in):
+    result = run_in("--require", "Li", "--exclude", "Li")
+    assert result.exit_code == 1
+    assert result.stderr == "error: exclude: Li is excluded, but it is required\n"
+    assert not Path("crystals").exists()
+
+
+def test_a_range_that_cannot_be_read_is_a_wrong_usage(model, run_in):
+    result = run_in("--n-elements", "some")
+    assert result.exit_code == 2
