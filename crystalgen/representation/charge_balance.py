@@ -11,10 +11,14 @@ from itertools import pairwise, product
 import numpy as np
 from jaxtyping import Bool, Float64, Int
 from pymatgen.core import Element
-from smact import Element as SmactElement, d_block, metals
-from smact.properties import valence_electron_count
 
-from crystalgen.representation.elements import SYMBOLS
+from crystalgen.representation.metallicity import (
+    IDEAL_VALENCE,
+    MANY_METALS,
+    UNKNOWN,
+    element_facts,
+    mismatch_term,
+)
 from crystalgen.representation.neutrality import (
     METALLICITY_LIMIT,
     are_metals,
@@ -97,38 +101,27 @@ def _options(number: int) -> tuple[tuple[int, int], ...]:
 def metallicity(
     species: tuple[int, ...], counts: Int[np.ndarray, "compositions elements"]
 ) -> Float64[np.ndarray, " compositions"]:
-    """SMACT's metallicity score (smact.metallicity, version 4) of many compositions.
+    """`metallicity_score` of many compositions, but for the last bits.
 
     Args:
         species: Atomic numbers, each once.
         counts: Atoms of each in each composition.
+
+    Raises:
+        KeyError: SMACT does not know an element: those from rutherfordium on.
     """
+    facts = [element_facts()[number] for number in species]
     share = counts / counts.sum(axis=1, keepdims=True)
-    symbols = [SYMBOLS[number - 1] for number in species]
-    is_metal = np.array([symbol in metals for symbol in symbols], dtype=float)
-    in_d_block = np.array([symbol in d_block for symbol in symbols], dtype=float)
-    valence = np.array([_valence_electrons(symbol) for symbol in symbols])
-    electrons = 1 - abs(share @ valence - 8) / 8
+    is_metal = np.array([each.is_metal for each in facts], dtype=float)
+    in_d_block = np.array([each.is_d_block for each in facts], dtype=float)
+    valence = [each.n_valence for each in facts]
+    electrons = np.full(len(counts), UNKNOWN)
+    if None not in valence:
+        mean = share @ np.array(valence, dtype=float)
+        electrons = 1 - abs(mean - IDEAL_VALENCE) / IDEAL_VALENCE
     return (
         share @ (0.3 * is_metal + 0.2 * in_d_block)
-        + 0.2 * min(is_metal.sum() / 3, 1)
-        + 0.15 * np.where(np.isnan(electrons), 0.5, electrons)
-        + 0.15 * _alikeness(symbols)
+        + 0.2 * min(is_metal.sum() / MANY_METALS, 1)
+        + 0.15 * electrons
+        + 0.15 * mismatch_term([each.electronegativity for each in facts])
     ).clip(0, 1)
-
-
-def _alikeness(symbols: list[str]) -> float:
-    """How alike the electronegativities are, 0 to 1; 0.5 where one is unknown."""
-    values = [SmactElement(symbol).pauling_eneg or 0.0 for symbol in symbols]
-    if min(values) <= 0:
-        return 0.5
-    pairs = [abs(a - b) for i, a in enumerate(values) for b in values[i + 1 :]]
-    return 1 - min(sum(pairs) / max(len(pairs), 1) / 3, 1.0)
-
-
-@lru_cache(maxsize=128)
-def _valence_electrons(symbol: str) -> float:
-    try:
-        return float(valence_electron_count(symbol))
-    except ValueError:
-        return float("nan")

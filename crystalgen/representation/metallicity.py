@@ -97,7 +97,7 @@ def metallicity_score(species: tuple[int, ...], counts: tuple[int, ...]) -> floa
         + 0.2 * (sum(n for each, n in amounts if each.is_d_block) / n_atoms)
         + 0.2 * min(n_metals / MANY_METALS, 1.0)
         + 0.15 * _valence_term([each.n_valence for each in facts], counts)
-        + 0.15 * _mismatch_term([each.electronegativity for each in facts])
+        + 0.15 * mismatch_term([each.electronegativity for each in facts])
     )
     return max(0.0, min(1.0, score))
 
@@ -112,7 +112,7 @@ def _valence_term(n_valence: list[int | None], counts: tuple[int, ...]) -> float
     return 1.0 - abs(total / sum(counts) - IDEAL_VALENCE) / IDEAL_VALENCE
 
 
-def _mismatch_term(electronegativities: list[float | None]) -> float:
+def mismatch_term(electronegativities: list[float | None]) -> float:
     """How alike the electronegativities are, over all pairs of elements."""
     known = [each for each in electronegativities if each is not None]
     if len(known) < len(electronegativities):
