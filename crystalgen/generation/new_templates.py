@@ -1,6 +1,7 @@
 """Templates never seen in training, from the autoregressive prior under masks."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -131,7 +132,7 @@ def _restrict_letters(
     legal = legal.clone()
     for row, grammar in enumerate(grammars):
         if grammar is not None and is_open[row]:
-            legal[row] = torch.from_numpy(grammar.tokens(letters[row], roles[row]))
+            legal[row] = _tokens(grammar, tuple(letters[row]), tuple(roles[row]))
     return legal
 
 
@@ -147,10 +148,28 @@ def _restrict_roles(
     legal = torch.ones_like(logits, dtype=torch.bool, device="cpu")
     for row, grammar in enumerate(grammars):
         if grammar is not None and is_open[row]:
-            following = int(letter[row])
-            fit = grammar.roles(letters[row], roles[row], following, logits.shape[1])
-            legal[row] = torch.from_numpy(fit)
+            before = tuple(letters[row]), tuple(roles[row])
+            legal[row] = _roles(grammar, *before, int(letter[row]), logits.shape[1])
     return logits.masked_fill(~legal.to(logits.device), -torch.inf)
+
+
+# rows that may take the same grammar take its first steps alike, too
+@lru_cache(maxsize=1 << 14)
+def _tokens(
+    grammar: Grammar, letters: tuple[int, ...], roles: tuple[int, ...]
+) -> Bool[Tensor, " tokens"]:
+    return torch.from_numpy(grammar.tokens(letters, roles))
+
+
+@lru_cache(maxsize=1 << 14)
+def _roles(
+    grammar: Grammar,
+    letters: tuple[int, ...],
+    roles: tuple[int, ...],
+    letter: int,
+    n_roles: int,
+) -> Bool[Tensor, " roles"]:
+    return torch.from_numpy(grammar.roles(letters, roles, letter, n_roles))
 
 
 def _pick(

@@ -21,6 +21,7 @@ from crystalgen.model.autoencoder import GenerativeNetworks
 from crystalgen.model.batch import Templates
 from crystalgen.model.draws import SpeciesDraw, draw_codes
 from crystalgen.model.embedding import N_SPECIES
+from crystalgen.model.layers import KeyValues
 from crystalgen.model.prior import CodeSequence
 
 Meanings = Float[Tensor, "first second species"]
@@ -138,36 +139,44 @@ def _draw_codes(
     """Codes that mean allowed elements, and their log-probability in the prior.
 
     The element that a pair means is taken as chosen when it comes to the next role.
+    Each step is taken by those crystals only that have a role left.
     """
     n_crystals, n_roles = present.shape
     codes = torch.zeros(n_crystals, n_roles, 2, dtype=torch.long, device=context.device)
     meant = torch.zeros_like(codes[:, :, 0])
     log_prob = torch.zeros(n_crystals, device=context.device)
-    rows = torch.arange(n_crystals, device=context.device)
+    left = torch.arange(n_crystals, device=context.device)
     hidden, past = prior.start(context[:, 0])
     for role in range(n_roles):
         if role:
-            hidden, past = prior.step(context[:, role], codes[:, role - 1], past)
-        mask = allowed(meant[:, :role])
+            goes_on = present[left, role]
+            left = left[goes_on]
+            past = tuple(KeyValues(*(part[goes_on] for part in each)) for each in past)
+            previous = codes[left, role - 1]
+            hidden, past = prior.step(context[left, role], previous, past)
+        mask = allowed(meant[:, :role])[left]
+        rows = torch.arange(len(left), device=context.device)
         # P(allowed | z1, z2), and with it log p(z2 | z1) for every z1
         share = torch.einsum("abs,rs->rab", meanings, mask.float()).clamp(min=SMALLEST)
-        first = prior.logits(hidden, codes[:, role, :0]).log_softmax(dim=-1)
+        first = prior.logits(hidden, codes[left, role, :0]).log_softmax(dim=-1)
         second = _second_logits(prior, hidden).log_softmax(dim=-1)
         wanted = share.log() + second
         one = gumbel_max(
-            first + wanted.logsumexp(dim=-1), noise[:, role, 0], temperature=temperature
+            first + wanted.logsumexp(dim=-1),
+            noise[left, role, 0],
+            temperature=temperature,
         )
-        two = gumbel_max(wanted[rows, one], noise[:, role, 1], temperature=temperature)
-        codes[:, role] = torch.stack([one, two], dim=-1)
-        gained = first[rows, one] + second[rows, one, two]
-        log_prob = log_prob + torch.where(present[:, role], gained, 0.0)
-        element = gumbel_max(
+        two = gumbel_max(
+            wanted[rows, one], noise[left, role, 1], temperature=temperature
+        )
+        codes[left, role] = torch.stack([one, two], dim=-1)
+        log_prob[left] += first[rows, one] + second[rows, one, two]
+        meant[left, role] = gumbel_max(
             meanings[one, two].clamp(min=SMALLEST).log(),
-            species_noise[:, role],
+            species_noise[left, role],
             temperature=temperature,
             mask=mask,
         )
-        meant[:, role] = torch.where(present[:, role], element, 0)
     return codes, log_prob
 
 
@@ -175,8 +184,9 @@ def _second_logits(
     prior: CodeSequence, hidden: Float[Tensor, "crystals channels"]
 ) -> Float[Tensor, "crystals first second"]:
     """Logits of the second code of a token after each first one."""
-    n_crystals, n_entries = len(hidden), prior.n_entries
-    first = torch.arange(n_entries, device=hidden.device)
-    repeated = hidden.repeat_interleave(n_entries, dim=0)
-    logits = prior.logits(repeated, first.repeat(n_crystals)[:, None])
-    return logits.unflatten(0, (n_crystals, n_entries))
+    # draws on one template begin alike
+    different, place = hidden.unique(dim=0, return_inverse=True)
+    first = torch.arange(prior.n_entries, device=hidden.device)
+    repeated = different.repeat_interleave(prior.n_entries, dim=0)
+    logits = prior.logits(repeated, first.repeat(len(different))[:, None])
+    return logits.unflatten(0, (len(different), prior.n_entries))[place]
