@@ -19,6 +19,7 @@ class Row:
 
     composition: Composition | None = None
     is_metal: bool = False
+    tried: set[tuple[int, ...]] = field(default_factory=set)
     candidate: Candidate | None = None
     fault: str = ""
     redrawn: Counter[str] = field(default_factory=Counter)
@@ -62,6 +63,11 @@ class Block:
     def charge_neutral(self) -> bool:
         """Whether charges must cancel."""
         return self.constraints is None or self.constraints.request.charge_neutral
+
+    @property
+    def has_settled_elements(self) -> bool:
+        """Whether every composition that can be drawn passes all checks alike."""
+        return self.constraints is not None and self.constraints.has_settled_elements
 
 
 def attempts_of(

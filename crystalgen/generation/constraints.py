@@ -94,6 +94,14 @@ class Constraints:
         return bool(pool.required) or len(pool.elements) < pool.n_trained
 
     @cached_property
+    def has_settled_elements(self) -> bool:
+        """Whether all crystals have the same elements, put on roles from a list.
+
+        Charges and training crystals are then heeded beforehand.
+        """
+        return self._is_one_system and self._is_listed(len(self.pool.elements))
+
+    @cached_property
     def count_sets(self) -> tuple[Counts, ...] | None:
         """Counts that some composition has, ascending; None where any will do."""
         low, high = self.pool.n_elements

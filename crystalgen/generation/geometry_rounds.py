@@ -29,8 +29,10 @@ def choose_geometry(block: Block, rows: list[Row], number: int) -> None:
     n_drawn = GEOMETRIES_DRAWN[number]
     attempts = np.tile(attempts_of(block, GEOMETRIES_DRAWN, number), len(ready))
     # the most likely geometry first, then others
-    first = 0 if block.vary_geometry else 1
-    is_coded = torch.arange(len(attempts)) % n_drawn >= first
+    is_coded = torch.arange(len(attempts)) % n_drawn >= 1
+    is_coded[::n_drawn] = torch.tensor(
+        [block.vary_geometry or not _is_first(block, rows[index]) for index in ready]
+    )
     drawn = _geometry(block, ready.repeat(n_drawn), rows, attempts, is_coded)
     is_last = number == block.rounds - 1
     crowded: dict[int, Candidate] = {}
@@ -53,6 +55,18 @@ def choose_geometry(block: Block, rows: list[Row], number: int) -> None:
     for index in ready.tolist():
         if rows[index].fault and not is_last:
             rows[index].composition = None
+
+
+def _is_first(block: Block, row: Row) -> bool:
+    """Whether a row has its species for the first time, as far as this can matter.
+
+    Under constraints species often come again; their most likely geometry has failed.
+    """
+    if block.constraints is None or row.composition is None:
+        return True
+    is_first = row.composition.roles not in row.tried
+    row.tried.add(row.composition.roles)
+    return is_first
 
 
 def _separate(block: Block, rows: list[Row], crowded: Mapping[int, Candidate]) -> None:

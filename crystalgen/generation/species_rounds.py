@@ -21,8 +21,9 @@ def choose_species(block: Block, rows: list[Row], number: int) -> None:
     waiting = np.flatnonzero([row.composition is None for row in rows])
     if not len(waiting):
         return
-    n_drawn = SPECIES_DRAWN[number]
-    attempts = np.tile(attempts_of(block, SPECIES_DRAWN, number), len(waiting))
+    n_drawn = 1 if block.has_settled_elements else SPECIES_DRAWN[number]
+    numbers = attempts_of(block, SPECIES_DRAWN, number)[:n_drawn]
+    attempts = np.tile(numbers, len(waiting))
     drawn = _species(block, waiting.repeat(n_drawn), attempts)
     is_last = number == block.rounds - 1
     for start, index in zip(
