@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int
 
 from crystalgen.errors import RequestError
+from crystalgen.generation.allowed_groups import allowed_groups
 from crystalgen.generation.constraints import Constraints, is_constrained
 from crystalgen.generation.count_sets import role_counts
 from crystalgen.generation.grammar import Grammar
@@ -25,7 +26,6 @@ from crystalgen.generation.template_draw import TemplateDraw, to_templates
 from crystalgen.generation.weights import Weights
 from crystalgen.model.tables import N_GROUPS
 from crystalgen.representation.prototype import Prototype
-from crystalgen.symmetry.wyckoff import crystal_system
 
 NEW_SHARE = 1.0
 """Share of Good and Turing's estimate of the chance that a crystal has a new prototype
@@ -219,9 +219,7 @@ class TemplateSource:
                 attempt=np.tile(attempts, len(places)),
                 max_atoms=self.max_atoms,
                 temperature=self.request.temperature,
-                grammars=[
-                    picks[place].grammar for place in places for _ in range(NEW_TRIES)
-                ],
+                grammars=[picks[p].grammar for p in places.repeat(NEW_TRIES)],
             )
             for number, place in enumerate(places.tolist()):
                 tries = range(number * NEW_TRIES, (number + 1) * NEW_TRIES)
@@ -256,12 +254,7 @@ class TemplateSource:
 
     @cached_property
     def _allowed_groups(self) -> Bool[np.ndarray, " groups"]:
-        groups, systems = self.request.space_groups, self.request.crystal_systems
-        allowed = np.zeros(N_GROUPS + 1, dtype=bool)
-        allowed[list(groups) if groups else slice(1, None)] = True
-        for number in np.flatnonzero(allowed).tolist() if systems else ():
-            allowed[number] = crystal_system(number) in systems
-        return allowed
+        return allowed_groups(self.request)
 
     @cached_property
     def _fits(self) -> Bool[np.ndarray, " prototypes"]:
