@@ -4,7 +4,6 @@ import shlex
 import signal
 import sys
 import time
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -248,10 +247,11 @@ def _first_manifest(
     generator: "Generator", run: "Sampling", formats: tuple[Format, ...]
 ) -> "Manifest":
     from crystalgen.export.manifest import Counts, Manifest
+    from crystalgen.generation.request_json import to_fields
 
     return Manifest(
         command=shlex.join(["crystalgen", *sys.argv[1:]]),
-        request=asdict(run.request),
+        request=to_fields(run.request),
         seed=run.seed,
         weights=generator.weights.name,
         weights_sha256=generator.weights.sha256,
