@@ -58,6 +58,7 @@ class Block:
     allow_known: bool
     vary_geometry: bool
     constraints: Constraints | None
+    is_group_asked: bool
 
     @property
     def charge_neutral(self) -> bool:

@@ -11,10 +11,13 @@ from crystalgen.representation.elements import RANKS
 from crystalgen.representation.framework import protostructure_of
 from crystalgen.representation.prototype import Prototype
 from crystalgen.symmetry.confirmation import is_group_found
+from crystalgen.symmetry.detection import space_group_number
 from crystalgen.symmetry.gate import check_geometry
 
 SYMPREC = 0.1
 """Tolerance in Å at which spglib must find the declared group."""
+PYMATGEN_ANGLE = 5.0
+"""Degrees that pymatgen's `SpacegroupAnalyzer` lets cells differ, unlike spglib."""
 _RANKS = np.array(RANKS)
 
 
@@ -25,11 +28,19 @@ def is_known(prototype: Prototype, roles: tuple[int, ...], weights: Weights) -> 
     return label in weights.known
 
 
-def fault_of(crystal: SymmetricCrystal, weights: Weights) -> str:
+def fault_of(
+    crystal: SymmetricCrystal, weights: Weights, *, is_group_asked: bool = False
+) -> str:
     """First check that a crystal fails; empty if it passes all.
 
     The checks: the numeric gate, distances (images included) against the learnt
-    limits, and the declared space group, which must be the one that spglib finds.
+    limits, and the declared space group, which must be the one that spglib finds; if it
+    was asked for, also with the tolerance of angles that pymatgen hands to spglib.
+
+    Args:
+        crystal: To be judged.
+        weights: What is known of distances in training crystals.
+        is_group_asked: Whether the group was asked for.
     """
     atoms = expand(crystal)
     try:
@@ -47,14 +58,14 @@ def fault_of(crystal: SymmetricCrystal, weights: Weights) -> str:
     # near a higher symmetry, spglib's answer depends on the order of the atoms: take
     # the one in which pymatgen reads them back
     order = np.argsort(_RANKS[atoms.numbers - 1], kind="stable")
+    cell = atoms.lattice, atoms.frac_coords[order], atoms.numbers[order]
+    group = crystal.space_group
     try:
-        is_found = is_group_found(
-            crystal.space_group,
-            atoms.lattice,
-            atoms.frac_coords[order],
-            atoms.numbers[order],
-            symprec=SYMPREC,
-        )
+        is_found = is_group_found(group, *cell, symprec=SYMPREC)
+        if is_found and is_group_asked:
+            is_found = group == space_group_number(
+                *cell, symprec=SYMPREC, angle_tolerance=PYMATGEN_ANGLE
+            )
     except SymmetryError:
         return "group"
     return "" if is_found else "group"

@@ -35,6 +35,7 @@ def draw_block(
     allow_known: bool,
     vary_geometry: bool = False,
     constraints: Constraints | None = None,
+    is_group_asked: bool = False,
 ) -> list[Outcome]:
     """Draw crystals for given templates.
 
@@ -50,6 +51,7 @@ def draw_block(
             training crystal for as good as others.
         vary_geometry: Draw the first geometry, too, rather than take the most likely.
         constraints: What compositions must keep to; None for nothing.
+        is_group_asked: Whether the space group or the crystal system was asked for.
 
     Returns:
         One outcome for each template.
@@ -65,6 +67,7 @@ def draw_block(
         allow_known=allow_known,
         vary_geometry=vary_geometry,
         constraints=constraints,
+        is_group_asked=is_group_asked,
     )
     for number in range(rounds):
         choose_species(block, rows, number)

@@ -14,6 +14,7 @@ from crystalgen.generation.decoding import GeometryDraw, assemble, draw_geometry
 from crystalgen.generation.noise import Purpose, row_noise
 from crystalgen.generation.separation import separate
 from crystalgen.model.batch import Templates
+from crystalgen.representation.crystal import SymmetricCrystal
 
 GEOMETRIES_DRAWN = (1, 2, 3, 3, 3)
 """Geometries drawn for each row in each round."""
@@ -78,7 +79,7 @@ def _separate(block: Block, rows: list[Row], crowded: Mapping[int, Candidate]) -
         block.weights.distance_limits,
     )
     for (index, candidate), crystal in zip(crowded.items(), crystals, strict=True):
-        if not fault_of(crystal, block.weights):
+        if not _fault(block, crystal):
             rows[index].candidate = replace(candidate, crystal=crystal)
             rows[index].fault = ""
 
@@ -116,6 +117,10 @@ def _geometry(
     )
 
 
+def _fault(block: Block, crystal: SymmetricCrystal) -> str:
+    return fault_of(crystal, block.weights, is_group_asked=block.is_group_asked)
+
+
 def _take_geometry(
     block: Block, index: int, row: Row, drawn: GeometryDraw, place: int
 ) -> None:
@@ -131,7 +136,7 @@ def _take_geometry(
         drawn.coords[place],
         drawn.lattice_parameters[place],
     )
-    row.fault = composition.fault or fault_of(crystal, block.weights)
+    row.fault = composition.fault or _fault(block, crystal)
     row.candidate = Candidate(
         index=int(block.templates.draws[index]),
         crystal=crystal,

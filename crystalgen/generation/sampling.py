@@ -142,6 +142,7 @@ def _draw_until_valid(
     weights: Weights, source: TemplateSource, seed: int, templates: TemplateDraw
 ) -> list[Outcome]:
     """Draw one block, and again with other templates where nothing succeeded."""
+    request = source.request
     outcomes: list[Outcome] = []
     failed = places = np.arange(len(templates.draws))
     for renewal in range(RENEWALS + 1):
@@ -152,12 +153,13 @@ def _draw_until_valid(
             weights,
             templates,
             seed=seed,
-            temperature=source.request.temperature,
+            temperature=request.temperature,
             rounds=ROUNDS,
             renewal=renewal,
-            allow_known=source.request.allow_known or weights.has_one_element,
-            vary_geometry=source.request.vary_geometry or weights.has_one_element,
+            allow_known=request.allow_known or weights.has_one_element,
+            vary_geometry=request.vary_geometry or weights.has_one_element,
             constraints=source.constraints,
+            is_group_asked=bool(request.space_groups or request.crystal_systems),
         )
         for place, outcome in zip(places.tolist(), drawn, strict=True):
             if renewal:

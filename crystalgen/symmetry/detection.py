@@ -94,6 +94,7 @@ def space_group_number(
     numbers: Int[np.ndarray, " atoms"],
     *,
     symprec: float = 0.1,
+    angle_tolerance: float = -1.0,
 ) -> int:
     """The space group alone: the cheap confirmation of a claimed group.
 
@@ -102,6 +103,8 @@ def space_group_number(
         frac_coords: Fractional positions.
         numbers: Atomic numbers.
         symprec: Distance within which atoms count as equivalent, Å.
+        angle_tolerance: Degrees by which cells may differ that an operation maps on
+            each other; below 0 spglib infers it from symprec.
 
     Raises:
         GeometryError: No crystal can have this geometry.
@@ -109,7 +112,14 @@ def space_group_number(
     """
     check_geometry(lattice, frac_coords)
     cell = np.ascontiguousarray(lattice, dtype=np.float64)
-    return int(engine.dataset(cell, frac_coords, numbers, symprec=symprec).number)
+    found = engine.dataset(
+        cell,
+        frac_coords,
+        numbers,
+        symprec=symprec,
+        angle_tolerance=angle_tolerance,
+    )
+    return int(found.number)
 
 
 def _orbits(

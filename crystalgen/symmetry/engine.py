@@ -81,6 +81,7 @@ def dataset(
     numbers: Int[np.ndarray, " atoms"],
     *,
     symprec: float,
+    angle_tolerance: float = -1.0,
     hall_number: int = 0,
 ) -> Dataset:
     """Spglib's description of a structure whose geometry has been checked.
@@ -90,6 +91,8 @@ def dataset(
         frac_coords: Fractional positions.
         numbers: Atomic numbers.
         symprec: Distance within which atoms count as equivalent, Å.
+        angle_tolerance: Degrees by which cells may differ that an operation maps on
+            each other; below 0 spglib infers it from symprec.
         hall_number: Setting to describe it in; 0 leaves the choice to spglib.
 
     Raises:
@@ -99,7 +102,10 @@ def dataset(
     cell: Any = (lattice, frac_coords, numbers)  # spglib says lists, takes arrays
     try:
         found = spglib.get_symmetry_dataset(
-            cell, symprec=symprec, hall_number=hall_number
+            cell,
+            symprec=symprec,
+            angle_tolerance=angle_tolerance,
+            hall_number=hall_number,
         )
     except spglib.error.SpglibError as error:
         raise SymmetryError(
