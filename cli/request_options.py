@@ -87,6 +87,24 @@ MaxAtoms = Annotated[
         min=1, help="Most atoms in the primitive cell.", rich_help_panel=PANEL
     ),
 ]
+Temperature = Annotated[
+    float, typer.Option(help="Below 1 more typical, above 1 more unusual.")
+]
+AllowKnown = Annotated[
+    bool,
+    typer.Option(
+        "--allow-known",
+        help="Also take crystals with the group, positions and elements of a"
+        " training crystal, which are else drawn again.",
+    ),
+]
+VaryGeometry = Annotated[
+    bool,
+    typer.Option(
+        "--vary-geometry",
+        help="Draw geometries, too, instead of the most likely one.",
+    ),
+]
 ChargeNeutral = Annotated[
     bool,
     typer.Option(

@@ -37,6 +37,8 @@ class CrystalRecord:
     """Target value of each property that was asked for."""
     flags: tuple[str, ...] = ()
     """Remarks with their reasons."""
+    rejected: dict[str, int] = field(default_factory=dict)
+    """Draws since the crystal before that were left out, by reason."""
 
 
 def to_line(record: CrystalRecord) -> str:
@@ -67,6 +69,7 @@ def to_line(record: CrystalRecord) -> str:
         "log_prob": record.log_prob,
         "condition": record.condition,
         "flags": list(record.flags),
+        "rejected": record.rejected,
     }
     return json.dumps(entry, separators=(",", ":"), allow_nan=False)
 
@@ -99,6 +102,7 @@ def from_line(line: str) -> CrystalRecord:
             log_prob=entry["log_prob"],
             condition=entry["condition"],
             flags=tuple(entry["flags"]),
+            rejected=entry.get("rejected", {}),
         )
     except (ValueError, TypeError, KeyError, CrystalgenError) as error:
         raise ExportError(

@@ -20,6 +20,8 @@ from crystalgen.export.record import CrystalRecord, from_line
 
 MANIFEST = "manifest.json"
 RECORDS = "crystals.jsonl"
+CHUNK = 1 << 16
+"""Bytes read at once to find the last line break of a file."""
 UNFINISHED = ".tmp"
 """Ending of files that are not complete yet."""
 
@@ -162,6 +164,27 @@ def read_records(folder: Path) -> Iterator[CrystalRecord]:
                 yield from_line(line)
             except ExportError as error:
                 raise ExportError(f"{path}:{number}: {error}") from error
+
+
+def drop_torn_line(path: Path) -> None:
+    """Cut off a last line that the end of a run has left without its line break.
+
+    Raises:
+        OSError: The file cannot be changed.
+    """
+    if not path.exists():
+        return
+    with path.open("r+b") as file:
+        end = file.seek(0, os.SEEK_END)
+        while end:
+            start = max(end - CHUNK, 0)
+            file.seek(start)
+            place = file.read(end - start).rfind(b"\n")
+            if place >= 0:
+                end = start + place + 1
+                break
+            end = start
+        file.truncate(end)
 
 
 def remove_run(folder: Path) -> None:

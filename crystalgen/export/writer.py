@@ -3,7 +3,7 @@
 import os
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from crystalgen.export.run_folder import (
     RECORDS,
     UNFINISHED,
     disk_error,
+    drop_torn_line,
     remove_run,
     write_whole,
 )
@@ -48,10 +49,12 @@ class RunWriter:
 
     Args:
         folder: Where to write; `reserved_folder` has checked it. An old run in it is
-            removed.
+            removed, unless this one goes on with it.
         manifest: The run as it starts; written at once, and again by `finish`.
         formats: What to write beside the records.
         started: Start of the run by ``time.monotonic``, in seconds.
+        earlier: Records in the folder to go on from; what else is missing of these
+            crystals is written again.
 
     Raises:
         ExportError: The folder cannot be written, is full, or a CIF does not read
@@ -65,22 +68,27 @@ class RunWriter:
         *,
         formats: tuple[Format, ...],
         started: float | None = None,
+        earlier: Sequence[CrystalRecord] = (),
     ) -> None:
         self.folder = folder
-        self.n_written = 0
+        self.n_written = len(earlier)
         """Crystals that are complete on the disk."""
         self._manifest = manifest
         self._formats = formats
         self._started = time.monotonic() if started is None else started
         self._queue: deque[tuple[_Rendered, Future[None]]] = deque()
         self._frames_path = folder / FILE_NAMES[Format.EXTXYZ]
-        remove_run(folder)
+        if not earlier:
+            remove_run(folder)
         try:
             for each in formats:
                 (folder / FILE_NAMES[each]).parent.mkdir(exist_ok=True)
             write_whole(folder / MANIFEST, to_json(manifest))
+            drop_torn_line(folder / RECORDS)
             self._records = _open(folder / RECORDS)
+            _unfinished(self._frames_path).unlink(missing_ok=True)
             self._frames = _open(_unfinished(self._frames_path))
+            self._restore(earlier)
         except OSError as error:
             raise disk_error(folder, error) from error
         self._pool = ThreadPoolExecutor(DISK_THREADS, thread_name_prefix="export")
@@ -135,14 +143,25 @@ class RunWriter:
             raise disk_error(self.folder, error) from error
         return manifest
 
+    def _restore(self, earlier: Sequence[CrystalRecord]) -> None:
+        """Write what is missing of crystals that have a line in the records."""
+        for record in earlier:
+            paths = self._paths(record)
+            if Format.EXTXYZ in self._formats or not all(map(Path.exists, paths)):
+                rendered = self._render(record)
+                _append(self._frames, rendered.frame)
+                _write(rendered)
+
+    def _paths(self, record: CrystalRecord) -> list[Path]:
+        """Files of one crystal."""
+        names = (FILE_NAMES[each] for each in self._formats if each != Format.EXTXYZ)
+        return [self.folder / name.format(id=record.identifier) for name in names]
+
     def _render(self, record: CrystalRecord) -> _Rendered:
         weights = self._manifest.weights
         texts = {each: WRITERS[each](record, weights) for each in self._formats}
         frame = texts.pop(Format.EXTXYZ, "")
-        files = (
-            (self.folder / FILE_NAMES[each].format(id=record.identifier), text)
-            for each, text in texts.items()
-        )
+        files = zip(self._paths(record), texts.values(), strict=True)
         line = to_line(record) + "\n"
         return _Rendered(files=tuple(files), line=line.encode(), frame=frame.encode())
 

@@ -91,3 +91,16 @@ class Tally:
     unique: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     redrawn: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """What a run had when it was interrupted.
+
+    Attributes:
+        crystals: Its crystals, in order.
+        tally: What had become of the draws up to the last of them.
+    """
+
+    crystals: tuple[SymmetricCrystal, ...]
+    tally: Tally

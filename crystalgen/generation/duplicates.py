@@ -35,10 +35,14 @@ class SeenCrystals:
     def __init__(self) -> None:
         self._seen: dict[str, list[_Seen]] = defaultdict(list)
 
+    def remember(self, crystal: SymmetricCrystal) -> None:
+        """Remember a crystal that is known to equal none before it."""
+        self._seen[crystal.formula].append(_entry(crystal))
+
     def add(self, crystal: SymmetricCrystal) -> bool:
         """Remember a crystal; False if an equal one was there already."""
         known = self._seen[crystal.formula]
-        new = _Seen(table=CrystalTable.from_crystals([crystal], identifiers=[""]))
+        new = _entry(crystal)
         if any(self._is_same(new, other) for other in known):
             return False
         known.append(new)
@@ -56,6 +60,10 @@ class SeenCrystals:
         return len(first) == len(second) and bool(
             self._matcher.fit(first, second, skip_structure_reduction=True)
         )
+
+
+def _entry(crystal: SymmetricCrystal) -> _Seen:
+    return _Seen(table=CrystalTable.from_crystals([crystal], identifiers=[""]))
 
 
 def _reduced(crystal: _Seen) -> Structure:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pymatgen.core import Structure
 
-from crystalgen.generation.candidate import Codes
+from crystalgen.generation.candidate import Codes, Progress
 from crystalgen.generation.drawing import DRAWS_PER_BLOCK
 from crystalgen.generation.request import Request
 from crystalgen.generation.sampling import Sampling
@@ -55,6 +55,7 @@ class Generator:
         seed: int = 0,
         workers: int = 1,
         batch_size: int = DRAWS_PER_BLOCK,
+        progress: Progress | None = None,
     ) -> Sampling:
         """Generate valid and unique crystals, lazily.
 
@@ -63,6 +64,7 @@ class Generator:
             seed: Same seed, weights and request: same crystals.
             workers: Processes that draw; each loads the weights once.
             batch_size: Draws handed to a process at once; never changes the crystals.
+            progress: Where to go on with an interrupted run; None to begin.
 
         Returns:
             An iterator of candidates; its `tally` says what became of the draws.
@@ -77,6 +79,7 @@ class Generator:
             workers=workers,
             batch_size=batch_size,
             checkpoint=self.checkpoint,
+            progress=progress,
         )
 
     def encode(self, structures: Iterable[Structure]) -> Iterator[Codes]:

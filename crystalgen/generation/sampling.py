@@ -3,8 +3,9 @@
 import signal
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from copy import deepcopy
 from dataclasses import dataclass, field
-from itertools import count, islice
+from itertools import chain, count, islice
 from math import ceil
 from multiprocessing import get_context
 from pathlib import Path
@@ -14,7 +15,7 @@ import torch
 
 from crystalgen.errors import RequestError
 from crystalgen.generation.block import Outcome
-from crystalgen.generation.candidate import Candidate, Tally
+from crystalgen.generation.candidate import Candidate, Progress, Tally
 from crystalgen.generation.drawing import DRAWS_PER_BLOCK, ROUNDS, draw_block
 from crystalgen.generation.duplicates import SeenCrystals
 from crystalgen.generation.request import Request
@@ -43,6 +44,7 @@ class Sampling:
             `DRAWS_PER_BLOCK`; more means fewer messages and a longer wait for the
             first crystal, never other crystals.
         checkpoint: Where workers load the weights from; None for the default ones.
+        progress: Where to go on; None to begin.
         tally: What became of the draws so far.
     """
 
@@ -52,7 +54,8 @@ class Sampling:
     workers: int = 1
     batch_size: int = DRAWS_PER_BLOCK
     checkpoint: Path | None = None
-    tally: Tally = field(default_factory=Tally)
+    progress: Progress | None = None
+    tally: Tally = field(init=False)
 
     def __post_init__(self) -> None:
         if self.workers < 1 or self.batch_size < 1:
@@ -62,6 +65,7 @@ class Sampling:
             )
         if self.seed < 0:
             raise RequestError(f"seed: got {self.seed}; expected 0 or more")
+        self.tally = deepcopy(self.progress.tally) if self.progress else Tally()
         self._source = TemplateSource(weights=self.weights, request=self.request)
         self._candidates = self._run()
 
@@ -78,9 +82,14 @@ class Sampling:
 
     def _run(self) -> Iterator[Candidate]:
         seen = SeenCrystals()
+        for crystal in self.progress.crystals if self.progress else ():
+            seen.remember(crystal)
         tally = self.tally
+        if tally.unique >= self.request.n:
+            return
+        n_done = tally.drawn % DRAWS_PER_BLOCK
         blocks = self._blocks() if self.workers == 1 else self._blocks_of_workers()
-        for outcome in (outcome for block in blocks for outcome in block):
+        for outcome in islice(chain.from_iterable(blocks), n_done, None):
             tally.drawn += 1
             tally.redrawn += outcome.redrawn
             if outcome.fault or outcome.candidate is None:
@@ -101,7 +110,8 @@ class Sampling:
     def _tasks(self) -> Iterator[range]:
         """Numbers of the blocks of one task after the other."""
         size = ceil(self.batch_size / DRAWS_PER_BLOCK)
-        return (range(first, first + size) for first in count(0, size))
+        start = self.tally.drawn // DRAWS_PER_BLOCK
+        return (range(first, first + size) for first in count(start, size))
 
     def _blocks(self) -> Iterator[list[Outcome]]:
         for blocks in self._tasks():

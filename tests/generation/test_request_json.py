@@ -37,7 +37,9 @@ def test_a_request_is_restored_from_json(wishes):
 
 
 def test_ranges_and_formulas_are_restored():
-    request = Request(n_elements=(2, 3), formula="NaCl", z=4, crystal_systems=("cubic",))
+    request = Request(
+        n_elements=(2, 3), formula="NaCl", z=4, crystal_systems=("cubic",)
+    )
     assert from_json(to_json(request)) == request
 
 
