@@ -57,6 +57,7 @@ def generate(
     workers: machine.Workers = None,
     overwrite: machine.Overwrite = False,
     resume: machine.Resume = None,
+    dry_run: machine.DryRun = False,
     as_json: machine.AsJson = False,
 ) -> None:
     """Draw new crystals and write each as a symmetrised CIF.
@@ -79,6 +80,8 @@ def generate(
     crystalgen generate --n 20 --require Li --exclude Pb --n-elements 3-4 --out lithium
 
     crystalgen generate --n 1000 --seed 1 --format cif,poscar --out more
+
+    crystalgen generate --n 1000 --formula LiFePO4 --dry-run
 
     crystalgen generate --resume more
     """
@@ -115,6 +118,11 @@ def generate(
         allow_known=allow_known,
         vary_geometry=vary_geometry,
     )
+    if dry_run:
+        from crystalgen.cli.dry_run import say_what_would_be
+
+        say_what_would_be(place.generator(), request, seed=seed, as_json=as_json)
+        return
     from crystalgen.cli.generation_run import RunPlan, carry_out
     from crystalgen.export.run_folder import reserved_folder
 

@@ -84,3 +84,11 @@ Resume = Annotated[
         " up as if nothing had interrupted the run.",
     ),
 ]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Write nothing; say what is asked for, what it leaves to draw from, and"
+        " about how long it takes.",
+    ),
+]

@@ -15,6 +15,7 @@ from crystalgen.errors import CheckpointError, RequestError
 from crystalgen.export.run_folder import read_manifest, read_records
 from crystalgen.generation.candidate import Candidate, Codes, Tally
 from crystalgen.generation.generator import Generator
+from crystalgen.generation.outlook import Outlook
 from crystalgen.generation.request import Request
 
 WEIGHTS = SimpleNamespace(name="test-weights", sha256="0123456789abcdef" * 4)
@@ -390,3 +391,26 @@ def test_records_without_the_draws_left_out_cannot_be_counted_on(model, run_in):
     result = run_in("--resume", "crystals", "--checkpoint", "my.safetensors")
     assert result.exit_code == 1
     assert "draw anew with --overwrite" in result.stderr
+
+
+def test_a_dry_run_says_what_would_be_and_writes_nothing(model, run_in, monkeypatch):
+    found = Outlook(
+        n_groups=1,
+        n_prototypes=4,
+        n_known=5285,
+        new_share=0.29,
+        n_elements=2,
+        drawn=128,
+        valid=120,
+        unique=30,
+        trial_seconds=4.0,
+        wanted=300,
+    )
+    monkeypatch.setattr("crystalgen.generation.outlook.outlook", lambda *_, **__: found)
+    result = run_in("--n", "300", "--formula", "NaCl", "--dry-run")
+    assert result.exit_code == 0, result.output
+    for words in ("NaCl", "4 of 5285", "120 valid, 30 of them", "about 40 s", "fewer"):
+        assert words in result.stdout
+    entry = json.loads(run_in("--n", "300", "--dry-run", "--json").stdout)
+    assert (entry["request"]["n"], entry["seconds"]) == (300, 40)
+    assert list(Path().iterdir()) == []
