@@ -34,3 +34,20 @@ def test_a_crystal_that_pymatgen_reads_back_with_another_group_is_refused(weight
 
 def test_textbook_crystals_have_no_fault_of_group(weights, crystals):
     assert "group" not in {fault_of(crystal, weights) for crystal in crystals}
+
+
+def test_a_group_that_is_asked_for_is_the_one_that_pymatgen_finds(weights):
+    # a triclinic crystal so near to C2/m that the tolerance of angles decides
+    crystal = SymmetricCrystal(
+        space_group=2,
+        wyckoff=(0, 8),
+        species=(42, 16),
+        free_coords=np.array([[0.0, 0.0, 0.0], [0.34740519, 0.37604583, 0.81533827]]),
+        lattice_parameters=np.array(
+            [2.72445694, 2.73304763, 9.49283335, 83.97562424, 85.39884771, 59.70665249]
+        ),
+    )
+    analyzer = SpacegroupAnalyzer(to_structure(crystal), symprec=0.1)
+    assert analyzer.get_space_group_number() == 12
+    assert fault_of(crystal, weights) != "group"
+    assert fault_of(crystal, weights, is_group_asked=True) in ("group", "distance")

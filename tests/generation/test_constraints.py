@@ -47,6 +47,21 @@ def compositions(weights, request, seed=0):
         yield prototype, dict(zip(roles, counts_of(prototype), strict=True))
 
 
+@pytest.mark.parametrize("renewal", [1, 2])
+@pytest.mark.parametrize(
+    "wishes", [{"formula": "SrTiO3"}, {"chemical_system": ("Na", "Mg", "O", "F")}]
+)
+def test_renewed_templates_keep_to_the_wishes_too(weights, wishes, renewal):
+    request = Request(**wishes)
+    source = TemplateSource(weights=weights, request=request)
+    earlier = source.draw(0, np.arange(N_DRAWS))
+    again = source.draw_again(0, earlier, np.arange(N_DRAWS), renewal=renewal)
+    for prototype in again.prototypes:
+        counts = counts_of(prototype)
+        assert tuple(sorted(counts)) in source.constraints.count_sets
+        assert source.constraints.assignments(prototype).allowed(()).any()
+
+
 def check(request, prototype, counts):
     symbols = {SYMBOLS[number - 1] for number in counts}
     n_atoms = sum(counts.values())

@@ -1,3 +1,4 @@
+from copy import deepcopy
 from itertools import islice
 
 import pytest
@@ -6,6 +7,7 @@ from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
 from crystalgen.errors import RequestError
 from crystalgen.generation import sampling as sampling_module
+from crystalgen.generation.candidate import Progress
 from crystalgen.generation.checks import fault_of
 from crystalgen.generation.decoding import NO_CODE
 from crystalgen.generation.generator import Generator
@@ -83,6 +85,23 @@ def test_the_number_of_workers_changes_no_crystal(generator, sampling):
     _, candidates = sampling
     other = generator.sample(Request(n=12), seed=4, workers=2)
     assert list(map(spelled, other)) == list(map(spelled, candidates))
+
+
+@pytest.mark.parametrize("n_done", [1, 5, 11, 12])
+def test_an_interrupted_run_goes_on_as_if_it_had_not_been(generator, sampling, n_done):
+    run, candidates = sampling
+    begun = generator.sample(Request(n=12), seed=4)
+    done = list(islice(begun, n_done))
+    progress = Progress(
+        crystals=tuple(each.crystal for each in done), tally=deepcopy(begun.tally)
+    )
+    rest = generator.sample(Request(n=12), seed=4, progress=progress)
+    assert list(map(spelled, rest)) == list(map(spelled, candidates[n_done:]))
+    whole, tally = run.tally, rest.tally
+    assert (tally.drawn, tally.valid, tally.unique, tally.rejected) == (
+        *(whole.drawn, whole.valid, whole.unique),
+        whole.rejected,
+    )
 
 
 def test_another_seed_gives_other_crystals(generator, sampling):
