@@ -50,6 +50,7 @@ def records(crystals):
             codes=((1, 2, 3), (4,), ()),
             log_prob=-1.5,
             flags=("a remark",),
+            rejected={"distance": 2},
         )
         for index, crystal in enumerate(crystals)
     ]

@@ -8,6 +8,7 @@ from crystalgen.export.formats import Format
 from crystalgen.export.manifest import Counts
 from crystalgen.export.record import to_line
 from crystalgen.export.run_folder import (
+    drop_torn_line,
     read_manifest,
     read_records,
     remove_run,
@@ -130,3 +131,21 @@ def test_a_whole_file_is_written_or_none(tmp_path, monkeypatch):
         write_whole(path, "new")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 1 << 16])
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("", ""),
+        ("torn", ""),
+        ("one\ntwo\n", "one\ntwo\n"),
+        ("one\ntwo\nto", "one\ntwo\n"),
+    ],
+)
+def test_a_torn_line_is_cut_off_and_no_other(tmp_path, monkeypatch, chunk, text, left):
+    monkeypatch.setattr("crystalgen.export.run_folder.CHUNK", chunk)
+    path = tmp_path / "crystals.jsonl"
+    path.write_text(text)
+    drop_torn_line(path)
+    assert path.read_text() == left
