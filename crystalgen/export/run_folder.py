@@ -106,16 +106,20 @@ def disk_error(folder: Path, error: OSError) -> ExportError:
     return ExportError(f"{folder}: cannot be written ({reason}); {remedy}")
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, content: str | bytes) -> None:
     """Write a file so that it is complete or absent, whatever happens meanwhile.
+
+    Args:
+        path: Where to.
+        content: Bytes, or text to be written as UTF-8.
 
     Raises:
         OSError: The file cannot be written.
     """
     unfinished = path.with_name(path.name + UNFINISHED)
     try:
-        with unfinished.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with unfinished.open("wb") as file:
+            file.write(content if isinstance(content, bytes) else content.encode())
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)
