@@ -9,7 +9,16 @@ from typing import Annotated
 import typer
 
 import crystalgen
-from crystalgen.cli import data, evaluate, generate, train
+from crystalgen.cli import (
+    data,
+    encode,
+    evaluate,
+    generate,
+    interpolate,
+    latent,
+    train,
+    traverse,
+)
 
 app = typer.Typer(
     help="Generate, screen and export crystal structures.",
@@ -20,6 +29,10 @@ app.command()(generate.generate)
 app.add_typer(data.app, name="data")
 app.command()(train.train)
 app.command()(evaluate.evaluate)
+app.command()(encode.encode)
+app.command()(traverse.traverse)
+app.command()(interpolate.interpolate)
+app.add_typer(latent.app, name="latent")
 
 
 def _show_version(asked: bool) -> bool:

@@ -34,7 +34,7 @@ DPI = 110
 def crystal_row(
     crystals: Sequence[SymmetricCrystal], captions: Sequence[str], *, title: str
 ) -> bytes:
-    """The conventional cells of crystals, in lines of `PER_LINE`, as a PNG.
+    """The conventional cells of crystals, to one scale, in lines, as a PNG.
 
     Args:
         crystals: At least one.
@@ -46,15 +46,17 @@ def crystal_row(
     columns = min(PER_LINE, len(crystals))
     lines = -(-len(crystals) // columns)
     figure = Figure(
-        figsize=(max(SIDE * columns, 5.0), 1.1 + 1.15 * SIDE * lines),
+        figsize=(max(SIDE * columns, 5.0), 0.9 + 1.2 * SIDE * lines),
         layout="constrained",
     )
     axes = figure.subplots(lines, columns, squeeze=False)
     for axis in axes.flat:
         axis.set_axis_off()
-    for axis, crystal, caption in zip(axes.flat, crystals, captions, strict=False):
+    drawn = list(axes.flat)[: len(crystals)]
+    for axis, crystal, caption in zip(drawn, crystals, captions, strict=True):
         _draw(axis, crystal)
         axis.set_title(caption, size=9)
+    _equalize(drawn)
     figure.suptitle(title, size=11)
     _add_legend(figure, crystals)
     return _png(figure)
@@ -114,6 +116,16 @@ def _draw(axis: "Axes", crystal: SymmetricCrystal) -> None:
     atoms = cast("Atoms", AseAtomsAdaptor.get_atoms(structure, msonable=False))
     radii = [RADIUS * covalent_radii[number] for number in atoms.numbers]
     plot_atoms(atoms, axis, radii=radii, rotation=VIEW, show_unit_cell=2)
+
+
+def _equalize(axes: Sequence["Axes"]) -> None:
+    """Show the same number of Å in all pictures, each crystal in the middle."""
+    limits = [(axis.get_xlim(), axis.get_ylim()) for axis in axes]
+    spans = [max(x[1] - x[0], y[1] - y[0]) for x, y in limits]
+    half = max(spans) / 2
+    for axis, (x, y) in zip(axes, limits, strict=True):
+        axis.set_xlim(sum(x) / 2 - half, sum(x) / 2 + half)
+        axis.set_ylim(sum(y) / 2 - half, sum(y) / 2 + half)
 
 
 def _add_legend(figure: "Figure", crystals: Sequence[SymmetricCrystal]) -> None:

@@ -12,8 +12,9 @@ the shared codes. The switch is put where most of the crystals on the way are va
 different, and of such places nearest to the middle.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -69,9 +70,9 @@ def interpolate(
             "choose two that differ more"
         )
     marked = _without_repeats(walked)
-    valid = [step for step in marked if not step.fault]
+    valid = [place for place, step in enumerate(marked) if not step.fault]
     walk = Walk(
-        steps=tuple(_spread(valid, steps)),
+        steps=tuple(_chosen(marked, _spread(valid, steps))),
         left_out=tuple(step for step in marked if step.fault),
     )
     remarks = _remarks(walk, way, n_asked=steps, n_valid=len(valid))
@@ -195,10 +196,18 @@ def _n_different(walked: Sequence[Step]) -> int:
     return sum(not step.fault for step in _without_repeats(walked))
 
 
-def _spread(valid: Sequence[Step], n: int) -> list[Step]:
-    """So many of the steps, evenly, both ends included."""
+def _spread(valid: Sequence[int], n: int) -> list[int]:
+    """So many of the places, evenly, both ends included."""
     places = np.linspace(0, len(valid) - 1, min(n, len(valid)))
     return [valid[place] for place in np.rint(places).astype(int).tolist()]
+
+
+def _chosen(walked: Sequence[Step], places: Sequence[int]) -> Iterator[Step]:
+    """The steps at some places, each with all changes since the one before."""
+    yield walked[places[0]]
+    for before, here in pairwise(places):
+        changes = (step.change for step in walked[before + 1 : here + 1])
+        yield replace(walked[here], change=", ".join(changes))
 
 
 def _remarks(walk: Walk, way: _Way, *, n_asked: int, n_valid: int) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from crystalgen.generation.candidate import Codes
 from crystalgen.latent.decoding import Decoded, Verdict
+from crystalgen.representation.conversion import expand
 from crystalgen.representation.crystal import SymmetricCrystal
 
 SAME_COORDS = 1e-3
@@ -25,7 +26,8 @@ class Step:
     Attributes:
         crystal: The crystal; None if the codes spell none.
         codes: What it was decoded from.
-        change: What was changed last: "cell.1 12 -> 40"; empty at the start.
+        change: What was changed since the step before, "cell.1 12 -> 40, template";
+            empty at the start.
         distance: Codes that differ from those of the end of the walk or, where it has
             none, from those of its start; another template counts as one.
         log_likelihood: Of codes and elements given group, positions and roles, in nats.
@@ -103,3 +105,9 @@ def are_same(one: SymmetricCrystal, two: SymmetricCrystal) -> bool:
     return bool(
         np.abs(apart).max() < SAME_COORDS and np.abs(ratio - 1).max() < SAME_CELL
     )
+
+
+def volume_per_atom(crystal: SymmetricCrystal) -> float:
+    """Volume of the cell over its atoms, in Å^3."""
+    lattice = expand(crystal).lattice
+    return float(abs(np.linalg.det(lattice))) / crystal.n_atoms
