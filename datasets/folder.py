@@ -1,4 +1,4 @@
-"""Crystals from a folder of CIF, POSCAR and extended XYZ files, read recursively.
+"""Crystals from CIF, POSCAR and extended XYZ files, or a folder of them, at any depth.
 
 A file may hold many crystals (data blocks of a CIF, frames of an extxyz); they are
 told apart here and parsed elsewhere. Hidden files and folders are passed over.
@@ -43,6 +43,33 @@ def folder_source(path: Path) -> Source:
         n_entries=sum(1 for file in files for _ in _texts(file)),
         entries=lambda: (entry for file in files for entry in _entries(path, file)),
     )
+
+
+def file_source(path: Path) -> Source:
+    """Count the crystals of one file.
+
+    Raises:
+        DatasetError: No such file, or not of a known format.
+    """
+    if not path.is_file():
+        raise DatasetError(f"{path}: no such file")
+    if not is_structure_file(path):
+        raise DatasetError(
+            f"{path}: of unknown kind; expected .cif, .vasp, POSCAR*, CONTCAR*, .extxyz"
+            " or .xyz"
+        )
+    return Source(
+        name=path.name,
+        license="unknown",
+        citation="",
+        n_entries=sum(1 for _ in _texts(path)),
+        entries=lambda: _entries(path.parent, path),
+    )
+
+
+def is_structure_file(path: Path) -> bool:
+    """Whether a file is of a known format, by its name."""
+    return _format(path) is not None
 
 
 def _files(folder: Path) -> list[Path]:

@@ -7,13 +7,17 @@ from crystalgen.datasets.ase_database import SUFFIXES, ase_database_source
 from crystalgen.datasets.catalog import EMBEDDED, Dataset, Split, unknown_source
 from crystalgen.datasets.csv import csv_source
 from crystalgen.datasets.entry import Source
-from crystalgen.datasets.folder import folder_source
+from crystalgen.datasets.folder import (
+    file_source,
+    folder_source,
+    is_structure_file,
+)
 from crystalgen.datasets.prototypes import embedded_source
 from crystalgen.errors import DatasetError
 
 
 def local_source(name: str) -> Source:
-    """Open the embedded data set, a table, a folder or an ASE database.
+    """Open the embedded data set, a table, a folder, a file or an ASE database.
 
     Raises:
         DatasetError: There is no such thing, or it cannot be read.
@@ -29,9 +33,11 @@ def local_source(name: str) -> Source:
         return csv_source(path)
     if path.suffix in SUFFIXES:
         return ase_database_source(path)
+    if is_structure_file(path):
+        return file_source(path)
     raise DatasetError(
         f"{path}: of unknown kind; expected .csv, .csv.gz, an ASE .db or .json,"
-        " or a folder of CIF, POSCAR or extxyz files"
+        " a CIF, POSCAR or extxyz file, or a folder of them"
     )
 
 
