@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import one_hot, pad
 
@@ -52,13 +52,12 @@ def padded(
 
 def _of_species_codes(
     weights: Weights, templates: Templates, roles: Int[Tensor, "crystals roles codes"]
-) -> Tensor:
+) -> Float[Tensor, " crystals"]:
     prior = weights.networks.species_prior
     n_roles = roles.shape[1]
-    each = prior.codes(
-        prior.context(templates, n_roles), _one_hot(roles, prior.codes.n_entries)
-    )
-    chosen = each.gather(-1, roles[..., None]).squeeze(-1).sum(dim=-1)
+    written = _one_hot(roles, prior.codes.n_entries)
+    each = prior.codes(prior.context(templates, n_roles), written)
+    chosen = (each * written).sum(dim=(2, 3))
     return (chosen * templates.role_present(n_roles)).sum(dim=1)
 
 
@@ -67,7 +66,7 @@ def _of_species(
     templates: Templates,
     roles: Int[Tensor, "crystals roles codes"],
     species: Int[Tensor, "crystals roles"],
-) -> Tensor:
+) -> Float[Tensor, " crystals"]:
     networks = weights.networks
     logits = networks.species_decoder(
         templates, networks.species_codes.embed_indices(roles)
@@ -81,18 +80,21 @@ def _of_geometry_codes(
     templates: Templates,
     species: Int[Tensor, "crystals roles"],
     codes: Sequence[Codes],
-) -> Tensor:
+) -> Float[Tensor, " crystals"]:
     networks = weights.networks
     prior = networks.geometry_prior
     order, coded = coded_first(networks.coded_orbits(templates))
     context = prior.context(templates, _one_hot(species, N_SPECIES), order)
     orbits = padded([each.orbits for each in codes]).to(weights.device)
     wholes = torch.tensor([each.crystal for each in codes], device=weights.device)
-    indices = torch.cat([wholes[:, None], take_orbits(orbits, order)], dim=1)
-    each = prior.codes(context, _one_hot(indices, prior.codes.n_entries))
-    chosen = each.gather(-1, indices[..., None]).squeeze(-1).sum(dim=-1)
+    n_entries = prior.codes.n_entries
+    taken = take_orbits(_one_hot(orbits, n_entries), order)
+    written = torch.cat([_one_hot(wholes, n_entries)[:, None], taken], dim=1)
+    chosen = (prior.codes(context, written) * written).sum(dim=(2, 3))
     return (chosen * pad(coded, (1, 0), value=True)).sum(dim=1)
 
 
-def _one_hot(indices: Int[Tensor, "*shape"], n: int) -> Tensor:
+def _one_hot(
+    indices: Int[Tensor, "*tokens"], n: int
+) -> Float[Tensor, "*tokens entries"]:
     return one_hot(indices, n).float()
