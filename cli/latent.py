@@ -1,5 +1,6 @@
 """`crystalgen latent`: what the codebooks are about."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from crystalgen.cli.model_options import Checkpoint, Device, PassOver, load
 from crystalgen.cli.report import user_errors
 
 if TYPE_CHECKING:
+    from crystalgen.latent.information import Information
     from crystalgen.latent.mapping import LatentMap
 
 app = typer.Typer(help="What the codebooks are about.", no_args_is_help=True)
@@ -140,11 +142,12 @@ def _print(found: "LatentMap") -> None:
         table.add_column(label, justify="right")
     for codebook in found.codebooks:
         entries = [each for each in found.entries if each.codebook == codebook]
-        cells = (
-            "unknown"
-            if (one := entry.information) is None
-            else f"{one.bits:.2f} ({one.share:.0%})"
-            for entry in entries
-        )
-        table.add_row(codebook, *cells)
+        table.add_row(codebook, *(_cell(each.information) for each in entries))
     Console().print(table)
+
+
+def _cell(found: "Information | None") -> str:
+    if found is None:
+        return "unknown"
+    share = "-" if math.isnan(found.share) else f"{found.share:.0%}"
+    return f"{found.bits:.2f} ({share})"

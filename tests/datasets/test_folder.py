@@ -3,7 +3,7 @@ from ase.build import bulk
 from ase.io import write
 
 from crystalgen.datasets.entry import FileText, Unreadable
-from crystalgen.datasets.folder import folder_source
+from crystalgen.datasets.folder import file_source, folder_source
 from crystalgen.datasets.parsing import parse
 from crystalgen.errors import DatasetError
 
@@ -83,3 +83,30 @@ def test_a_folder_without_crystals_is_refused(tmp_path, files):
 def test_a_missing_folder_is_refused(tmp_path):
     with pytest.raises(DatasetError, match="no such folder"):
         folder_source(tmp_path / "none")
+
+
+def test_one_file_is_a_source_with_the_crystals_in_it(folder):
+    source = file_source(folder / "deep" / "er" / "metals.extxyz")
+
+    entries = list(source.entries())
+
+    assert source.n_entries == 2
+    assert [entry.identifier for entry in entries] == [
+        "metals.extxyz#0",
+        "metals.extxyz#1",
+    ]
+    assert [parse(each.payload).composition.reduced_formula for each in entries] == [
+        "Al",
+        "Mg",
+    ]
+
+
+@pytest.mark.parametrize("name", ["absent.cif", "deep"])
+def test_a_file_that_is_not_there_is_refused(folder, name):
+    with pytest.raises(DatasetError, match=f"{name}: no such file"):
+        file_source(folder / name)
+
+
+def test_a_file_of_another_kind_is_refused(folder):
+    with pytest.raises(DatasetError, match=r"notes\.txt: of unknown kind"):
+        file_source(folder / "notes.txt")

@@ -20,10 +20,17 @@ def test_a_source_is_known_by_its_name_or_its_kind(
 
     sizes = {
         str(name): local_source(str(name)).n_entries
-        for name in (table, gzipped_table, folder, database, "embedded")
+        for name in (
+            table,
+            gzipped_table,
+            folder,
+            folder / "copper.cif",
+            database,
+            "embedded",
+        )
     }
 
-    assert list(sizes.values()) == [3, 3, 1, 1, 358]
+    assert list(sizes.values()) == [3, 3, 1, 1, 1, 358]
 
 
 def test_an_unknown_kind_of_file_is_refused(tmp_path):
