@@ -2,9 +2,9 @@
 
 Both ends are the reconstructions of the given crystals. Each step takes codes over from
 the end, and none back, so the number of codes that differ from the end falls strictly.
-Of the codes left, the one whose change leaves the most likely codes among those that
-spell a valid crystal is taken; if none does, the most likely, and that step is left
-out.
+Of the codes left, the one is changed that leaves the most likely codes among those that
+spell a valid crystal not met before. If none does, a valid crystal is met again, or a
+check is failed; such steps are left out.
 
 Crystals of different templates (group, positions, roles) meet at a switch: the walk
 changes shared codes in the template of the start, then the template, then the rest of
@@ -138,25 +138,29 @@ def _greedy(way: _Way) -> tuple[list[Step], tuple[Flip, ...]]:
         places = [
             _Place(flipped=(*here.flipped, flip), change=flip.text) for flip in rest
         ]
-        here, step = _best(way, places)
+        here, step = _best(way, places, walked)
         walked.append(step)
     return walked, here.flipped
 
 
-def _best(way: _Way, places: Sequence[_Place]) -> tuple[_Place, Step]:
-    """The likeliest place whose crystal is valid; if there is none, the likeliest.
-
-    Checks cost more than likelihoods, so they are made in this order, until one passes.
-    """
+def _best(
+    way: _Way, places: Sequence[_Place], walked: Sequence[Step]
+) -> tuple[_Place, Step]:
+    """The likeliest place with a valid crystal that is new, else valid, else any."""
     pairs = sorted(
         zip(places, _decoded(way, places), strict=True),
         key=lambda pair: -pair[1].log_likelihood,
     )
-    judged = ((place, _judged(way, place, decoded)) for place, decoded in pairs)
-    first = next(judged)
-    if not first[1].fault:
-        return first
-    return next((each for each in judged if not each[1].fault), first)
+    fallback: tuple[_Place, Step] | None = None
+    for place, decoded in pairs:
+        step = _judged(way, place, decoded)
+        if not step.fault and not is_repeated(step, walked):
+            return place, step
+        if fallback is None or (fallback[1].fault and not step.fault):
+            fallback = (place, step)
+    if fallback is None:
+        raise ValueError("no places to choose from")
+    return fallback
 
 
 def _decoded(way: _Way, places: Sequence[_Place]) -> list[Decoded]:
