@@ -51,7 +51,7 @@ def from_structure(structure: Structure, *, symprec: float = 0.1) -> SymmetricCr
     detected = detect(
         np.array(structure.lattice.matrix, dtype=np.float64),
         np.array(structure.frac_coords, dtype=np.float64),
-        _atomic_numbers(structure),
+        atomic_numbers(structure),
         symprec=symprec,
     )
     order = np.argsort(detected.wyckoff, kind="stable")
@@ -66,7 +66,12 @@ def from_structure(structure: Structure, *, symprec: float = 0.1) -> SymmetricCr
     )
 
 
-def _atomic_numbers(structure: Structure) -> Int[np.ndarray, " atoms"]:
+def atomic_numbers(structure: Structure) -> Int[np.ndarray, " atoms"]:
+    """Element of each site; oxidation states are dropped.
+
+    Raises:
+        RepresentationError: Sites are disordered or hold no element.
+    """
     numbers = []
     for place, site in enumerate(structure):
         if not site.is_ordered:

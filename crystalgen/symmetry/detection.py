@@ -32,6 +32,8 @@ class Detected:
     """Atomic number of each orbit."""
     free_coords: Float[np.ndarray, "orbits 3"]
     """Parameters of each orbit in [0, 1); those a position does not use are 0."""
+    orbit_of_atom: Int[np.ndarray, " atoms"]
+    """Orbit of each atom that was given."""
 
 
 def detect(
@@ -85,6 +87,7 @@ def detect(
         wyckoff=tuple(index for index, _, _ in orbits),
         numbers=tuple(number for _, number, _ in orbits),
         free_coords=np.array([xyz for _, _, xyz in orbits]),
+        orbit_of_atom=np.unique(orbit_of_atom, return_inverse=True)[1],
     )
 
 

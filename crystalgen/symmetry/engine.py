@@ -44,6 +44,10 @@ class Dataset:
     """Their atomic numbers."""
     std_mapping_to_primitive: Int[np.ndarray, " std_atoms"]
     """Atom of the primitive cell that each of them is an image of."""
+    rotations: Int[np.ndarray, "ops 3 3"]
+    """Of all operations, in fractions of the cell given."""
+    translations: Float[np.ndarray, "ops 3"]
+    """Their shifts."""
 
 
 def _speak_by_exceptions() -> None:
