@@ -210,5 +210,5 @@ def _structure(host: "Structure | Atoms") -> Structure:
         return host
     from pymatgen.io.ase import AseAtomsAdaptor
 
-    structure = AseAtomsAdaptor.get_structure(host)
-    return structure  # pyright: ignore[reportReturnType]
+    # pymatgen annotates its own stand-in for a missing ase
+    return AseAtomsAdaptor.get_structure(host)  # pyright: ignore[reportArgumentType]

@@ -57,10 +57,10 @@ class Terms(NamedTuple):
 
 
 WEIGHTS = Terms(
-    species=0.57,
-    template=0.2,
+    species=0.6,
+    template=0.3,
     open_volume=0.3,
-    coded_volume=0.64,
+    coded_volume=0.7,
     balance=1.3,
     spacing=7.0,
 )
@@ -160,7 +160,7 @@ def _species_evidence(
     batch: CrystalBatch,
     orbits: Float[Tensor, "crystals orbits channels"],
 ) -> Float[Tensor, " crystals"]:
-    """log p(species | template), estimated with the most likely codes."""
+    """Evidence of the species given the template, estimated with the most likely codes."""
     networks, templates = weights.networks, batch.templates
     n_roles = batch.species.shape[1]
     has_role = templates.role_present(n_roles)

@@ -57,7 +57,9 @@ class Patterns:
             return None
         renamed = dict(zip(pattern.elements, elements, strict=True))
         crystal = pattern.crystal
-        return replace(crystal, species=tuple(renamed[each] for each in crystal.species))
+        return replace(
+            crystal, species=tuple(renamed[each] for each in crystal.species)
+        )
 
     def _described(self, species: Sequence[int]) -> SymmetricCrystal | None:
         host = self._host

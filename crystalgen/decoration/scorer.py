@@ -30,9 +30,7 @@ class Scorer:
         RepresentationError: The host has too many sites for the networks.
     """
 
-    def __init__(
-        self, weights: Weights, host: Host, sites: Sites, cell: Cell
-    ) -> None:
+    def __init__(self, weights: Weights, host: Host, sites: Sites, cell: Cell) -> None:
         most = weights.config.max_orbits
         if host.n_orbits > most:
             raise RepresentationError(
@@ -88,7 +86,10 @@ class Scorer:
 
     def _checked_host(self) -> SymmetricCrystal:
         crystal = self.host_crystal
-        if crystal is None or len(set(crystal.species)) > self._weights.config.max_roles:
+        if (
+            crystal is None
+            or len(set(crystal.species)) > self._weights.config.max_roles
+        ):
             raise RepresentationError(
                 "host: its volume cannot be predicted, as it has too many elements or "
                 "no space group; take --cell unchanged"

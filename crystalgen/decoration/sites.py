@@ -107,9 +107,7 @@ def _opened(host: Host, request: DecorationRequest) -> list[bool]:
     return opened
 
 
-def _options(
-    request: DecorationRequest, elements: Sequence[int]
-) -> tuple[int, ...]:
+def _options(request: DecorationRequest, elements: Sequence[int]) -> tuple[int, ...]:
     if not request.elements:
         return tuple(elements)
     asked = sorted({ATOMIC_NUMBERS[symbol] for symbol in request.elements})
