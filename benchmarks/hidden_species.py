@@ -5,10 +5,10 @@
     python benchmarks/hidden_species.py val.safetensors --train train.safetensors
         [--n 300] [--seed 0] [--checkpoint FILE] [--fit]
 
-Of each crystal one of its elements, chosen at random, is hidden on all its sites; group,
-cell, coordinates and the other elements are given. Every element that the weights know,
-less the other ones, competes, and each is read in the canonical description that it
-leads to: nothing tells which was there.
+Of each crystal one of its elements, chosen at random, is hidden on all its sites;
+group, cell, coordinates and the other elements are given. Every element that the
+weights know, less the other ones, competes, and each is read in the canonical
+description that it leads to: nothing tells which was there.
 
 "all" ranks them all; "new" leaves out what is a training crystal, as `crystalgen
 decorate` does by default. As MP-20 is split so that hardly a crystal of one split has
@@ -223,7 +223,7 @@ def percent(hits: Sequence[bool]) -> float:
 
 
 def fit(cases: Sequence[Hidden]) -> dict[str, object]:
-    """Weights by conditional logistic regression, and what they give on new crystals."""
+    """Weights by logistic regression, and what they give on crystals left out."""
     inputs = [torch.from_numpy(np.stack(case.terms, axis=1)) for case in cases]
     truths = [case.truth for case in cases]
     fold = np.arange(len(cases)) % FOLDS
@@ -235,7 +235,9 @@ def fit(cases: Sequence[Hidden]) -> dict[str, object]:
             ranks[row] = rank(cases[row], values)
     whole = regression(inputs, truths, np.arange(len(cases)))
     return {
-        "weights": dict(zip(Terms._fields, whole.numpy().round(2).tolist(), strict=True)),
+        "weights": dict(
+            zip(Terms._fields, whole.numpy().round(2).tolist(), strict=True)
+        ),
         "left-out": shares(ranks.tolist()),
     }
 
@@ -247,9 +249,7 @@ def regression(
 ) -> torch.Tensor:
     """Weights that make the truths of some crystals most likely among candidates."""
     fitted = torch.zeros(len(Terms._fields), dtype=torch.double, requires_grad=True)
-    optimizer = torch.optim.LBFGS(
-        [fitted], max_iter=200, line_search_fn="strong_wolfe"
-    )
+    optimizer = torch.optim.LBFGS([fitted], max_iter=200, line_search_fn="strong_wolfe")
 
     def loss() -> torch.Tensor:
         optimizer.zero_grad()
