@@ -11,6 +11,7 @@ import typer
 import crystalgen
 from crystalgen.cli import (
     data,
+    decorate,
     encode,
     evaluate,
     generate,
@@ -26,6 +27,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.command()(generate.generate)
+app.command()(decorate.decorate)
 app.add_typer(data.app, name="data")
 app.command()(train.train)
 app.command()(evaluate.evaluate)

@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
-__all__ = ["Generator", "Request", "__version__"]
+__all__ = ["DecorationRequest", "Generator", "Request", "__version__", "decorate"]
 
 if TYPE_CHECKING:
+    from crystalgen.decoration import DecorationRequest, decorate
     from crystalgen.generation import Generator, Request
 else:
 
@@ -16,4 +17,8 @@ else:
             from crystalgen import generation
 
             return getattr(generation, name)
+        if name in ("DecorationRequest", "decorate"):
+            from crystalgen import decoration
+
+            return getattr(decoration, name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

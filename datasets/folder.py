@@ -51,13 +51,7 @@ def file_source(path: Path) -> Source:
     Raises:
         DatasetError: No such file, or not of a known format.
     """
-    if not path.is_file():
-        raise DatasetError(f"{path}: no such file")
-    if not is_structure_file(path):
-        raise DatasetError(
-            f"{path}: of unknown kind; expected .cif, .vasp, POSCAR*, CONTCAR*, .extxyz"
-            " or .xyz"
-        )
+    _check_file(path)
     return Source(
         name=path.name,
         license="unknown",
@@ -67,9 +61,36 @@ def file_source(path: Path) -> Source:
     )
 
 
+def read_one(path: Path) -> FileText:
+    """Read a file that holds one crystal.
+
+    Raises:
+        DatasetError: There is no such file, its format is unknown, or it holds several
+            crystals or none.
+    """
+    _check_file(path)
+    crystals = list(_texts(path))
+    if len(crystals) != 1:
+        raise DatasetError(f"{path}: got {len(crystals)} crystals; expected one")
+    [crystal] = crystals
+    if isinstance(crystal, Unreadable):
+        raise DatasetError(f"{path}: {crystal.reason}")
+    return crystal
+
+
 def is_structure_file(path: Path) -> bool:
     """Whether a file is of a known format, by its name."""
     return _format(path) is not None
+
+
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        raise DatasetError(f"{path}: no such file")
+    if not is_structure_file(path):
+        raise DatasetError(
+            f"{path}: of unknown kind; expected .cif, .vasp, POSCAR*, CONTCAR*, .extxyz"
+            " or .xyz"
+        )
 
 
 def _files(folder: Path) -> list[Path]:

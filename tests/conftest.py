@@ -7,9 +7,11 @@ import spglib.error
 import torch
 from hypothesis import settings
 
+from crystalgen.config import as_plain
 from crystalgen.graphs.quotient import quotient_graph
 from crystalgen.graphs.table import GraphTable
 from crystalgen.model.autoencoder import CrystalAutoencoder
+from crystalgen.model.checkpoint import save_checkpoint
 from crystalgen.model.collate import label_examples
 from crystalgen.model.config import ModelConfig
 from crystalgen.model.statistics import count_statistics
@@ -221,6 +223,15 @@ def autoencoder(tables, tiny_config):
     with torch.random.fork_rng():
         torch.manual_seed(3)
         return CrystalAutoencoder(tiny_config, count_statistics(*tables)).eval()
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(autoencoder, tiny_config, tmp_path_factory):
+    """A file with the tiny networks."""
+    path = tmp_path_factory.mktemp("tiny") / "tiny.safetensors"
+    config = {"model": as_plain(tiny_config), "objective": {}}
+    save_checkpoint(path, autoencoder.state_dict(), config)
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -3,50 +3,59 @@
 from collections.abc import Iterator, Mapping
 from itertools import product
 from math import prod
-
-import numpy as np
+from random import Random
 
 from crystalgen.decoration.request import parse_formula
 from crystalgen.decoration.sites import Assignment, Sites
 from crystalgen.errors import RequestError
 
-MOST = 2000
-"""Assignments up to which all are tried."""
+MOST = 8000
+"""Assignments up to which all are tried: two roles with any two elements."""
+MOST_OF_FORMULA = 2000
+"""The same where the formula is given, as their symmetry is sought one by one."""
 
 
 def all_assignments(sites: Sites) -> list[Assignment] | None:
-    """Every allowed assignment; None if there are more than `MOST`."""
+    """Every allowed assignment; None if there are more than `MOST`.
+
+    Raises:
+        RequestError: There is none.
+    """
     if prod(len(each) for each in sites.options) > MOST:
         return None
-    return [each for each in product(*sites.options) if sites.is_allowed(each)]
+    every = [each for each in product(*sites.options) if sites.is_allowed(each)]
+    if not every:
+        raise RequestError(
+            "elements: too few for sites that differ in the host to differ still; "
+            "name more, or decorate the sites apart"
+        )
+    return every
 
 
 def with_formula(sites: Sites, formula: str, *, seed: int) -> list[Assignment]:
     """Assignments that give a crystal this reduced formula.
 
-    All of them up to `MOST`; of more, `MOST` found in random order.
+    All of them up to `MOST_OF_FORMULA`; of more, that many, found at random.
 
     Raises:
         RequestError: There is none.
     """
     counts = _counts(sites, formula)
     every: list[Assignment] = []
-    for found in _solutions(sites, counts, np.random.default_rng(seed)):
+    for found in _solutions(sites, counts, Random(seed)):
         every.append(found)
-        if len(every) > MOST:
+        if len(every) > MOST_OF_FORMULA:
             break
     if not every:
         raise RequestError(
             f"formula: {formula} cannot be reached with the open sites and elements; "
             "open more sites, or decorate them apart"
         )
-    if len(every) <= MOST:
+    if len(every) <= MOST_OF_FORMULA:
         return sorted(every)
     # solutions come in families that share all but the last roles: restart each time
-    drawn = {
-        next(_solutions(sites, counts, np.random.default_rng((seed, number))))
-        for number in range(MOST)
-    }
+    rng = Random(seed)
+    drawn = {next(_solutions(sites, counts, rng)) for _ in range(MOST_OF_FORMULA)}
     return sorted(drawn)
 
 
@@ -63,11 +72,11 @@ def _counts(sites: Sites, formula: str) -> dict[int, int]:
 
 
 def _solutions(
-    sites: Sites, counts: Mapping[int, int], rng: np.random.Generator
+    sites: Sites, counts: Mapping[int, int], rng: Random
 ) -> Iterator[Assignment]:
     """All assignments with given counts, large roles first, elements shuffled."""
-    order = rng.permutation(len(sites.sizes))
-    order = order[np.argsort([-sites.sizes[role] for role in order], kind="stable")]
+    order = rng.sample(range(len(sites.sizes)), len(sites.sizes))
+    order.sort(key=lambda role: -sites.sizes[role])
     left = dict(counts)
     chosen = [0] * len(order)
 
@@ -76,9 +85,9 @@ def _solutions(
             if sites.is_allowed(tuple(chosen)):
                 yield tuple(chosen)
             return
-        role = int(order[place])
+        role = order[place]
         fitting = [each for each in sites.options[role] if each in left]
-        for number in rng.permutation(fitting).tolist():
+        for number in rng.sample(fitting, len(fitting)):
             if left[number] >= sites.sizes[role]:
                 left[number] -= sites.sizes[role]
                 chosen[role] = number

@@ -20,6 +20,7 @@ from crystalgen.generation.checks import fault_of
 from crystalgen.generation.duplicates import SeenCrystals
 from crystalgen.generation.weights import Weights, load_weights
 from crystalgen.representation.crystal import SymmetricCrystal
+from crystalgen.representation.elements import SYMBOLS
 from crystalgen.representation.framework import protostructure
 from crystalgen.representation.neutrality import is_neutral
 
@@ -100,12 +101,38 @@ class Decorating(Iterator[Decoration]):
         )
         self.scorer = Scorer(self.weights, self.host, self.sites, request.cell)
         self._is_scored = False
+        self._waiting: Decoration | None = None
         self._source = self._checked()
 
     @property
-    def is_exhaustive(self) -> bool:
-        """Whether every decoration asked for is scored, rather than a search made."""
-        return self._listed is not None
+    def open_sites(self) -> str:
+        """Sites that get elements, with those they had, "Na 4a"."""
+        opened = set(self.sites.open_roles)
+        names = (
+            f"{SYMBOLS[number - 1]} {label}"
+            for role, number, label in zip(
+                self.sites.role_of_orbit,
+                self.host.species,
+                self.host.labels,
+                strict=True,
+            )
+            if role in opened
+        )
+        return ", ".join(dict.fromkeys(names))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no decoration at all, before the first one is taken."""
+        self._waiting = self._waiting or next(self._source, None)
+        return self._waiting is None
+
+    @property
+    def shortfall(self) -> str:
+        """Why there are no more decorations."""
+        counts = self.tally.rejected.most_common()
+        rejected = ", ".join(f"{count} {why}" for why, count in counts) or "none"
+        kind = "every one" if self._listed is not None else "all that the search saw"
+        return f"{kind} of {self.tally.drawn} was looked at; rejected: {rejected}"
 
     def prepare(self) -> Iterator[tuple[int, int]]:
         """Score decorations; yields the steps done and their number.
@@ -128,14 +155,15 @@ class Decorating(Iterator[Decoration]):
         self._is_scored = True
 
     def __next__(self) -> Decoration:
-        return next(self._source)
+        waiting, self._waiting = self._waiting, None
+        return waiting or next(self._source)
 
     def _checked(self) -> Iterator[Decoration]:
         """Decorations that pass all checks, in the order of their scores."""
         if not self._is_scored:
             for _ in self.prepare():
                 pass
-        seen = SeenCrystals()
+        seen, described = SeenCrystals(), set()
         for assignment, crystal, score in self.scorer.ranked():
             if self.tally.unique >= self.request.n:
                 return
@@ -143,10 +171,13 @@ class Decorating(Iterator[Decoration]):
             is_known = protostructure(crystal) in self.weights.known
             if is_known and not self.request.allow_known:
                 self.tally.rejected["known"] += 1
+            elif (description := _description(crystal)) in described:
+                self.tally.rejected["duplicate"] += 1
             elif fault := fault_of(crystal, self.weights):
                 self.tally.rejected[fault] += 1
             else:
                 self.tally.valid += 1
+                described.add(description)
                 if seen.add(crystal):
                     self.tally.unique += 1
                     yield self._decoration(assignment, crystal, score, is_known)
@@ -173,6 +204,17 @@ class Decorating(Iterator[Decoration]):
             is_known=is_known,
             is_host=assignment == self.sites.before,
         )
+
+
+def _description(crystal: SymmetricCrystal) -> tuple[object, ...]:
+    """Equal for most descriptions of one crystal, so that few need be compared."""
+    return (
+        crystal.space_group,
+        crystal.wyckoff,
+        crystal.species,
+        crystal.lattice_parameters.round(1).tobytes(),
+        crystal.free_coords.round(2).tobytes(),
+    )
 
 
 def decorate(

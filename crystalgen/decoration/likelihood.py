@@ -46,17 +46,28 @@ BATCH = 128
 
 
 class Terms(NamedTuple):
-    """Parts of the score of some crystals, or their weights."""
+    """Parts of the score of some crystals."""
 
-    species: Float64[np.ndarray, " crystals"] | float
-    template: Float64[np.ndarray, " crystals"] | float
-    open_volume: Float64[np.ndarray, " crystals"] | float
-    coded_volume: Float64[np.ndarray, " crystals"] | float
-    balance: Float64[np.ndarray, " crystals"] | float
-    spacing: Float64[np.ndarray, " crystals"] | float
+    species: Float64[np.ndarray, " crystals"]
+    template: Float64[np.ndarray, " crystals"]
+    open_volume: Float64[np.ndarray, " crystals"]
+    coded_volume: Float64[np.ndarray, " crystals"]
+    balance: Float64[np.ndarray, " crystals"]
+    spacing: Float64[np.ndarray, " crystals"]
 
 
-WEIGHTS = Terms(
+class TermWeights(NamedTuple):
+    """What each part counts."""
+
+    species: float
+    template: float
+    open_volume: float
+    coded_volume: float
+    balance: float
+    spacing: float
+
+
+WEIGHTS = TermWeights(
     species=0.6,
     template=0.3,
     open_volume=0.3,
@@ -160,7 +171,7 @@ def _species_evidence(
     batch: CrystalBatch,
     orbits: Float[Tensor, "crystals orbits channels"],
 ) -> Float[Tensor, " crystals"]:
-    """Evidence of the species given the template, estimated with the most likely codes."""
+    """Evidence of the species, estimated with the most likely codes."""
     networks, templates = weights.networks, batch.templates
     n_roles = batch.species.shape[1]
     has_role = templates.role_present(n_roles)

@@ -3,7 +3,7 @@ from ase.build import bulk
 from ase.io import write
 
 from crystalgen.datasets.entry import FileText, Unreadable
-from crystalgen.datasets.folder import file_source, folder_source
+from crystalgen.datasets.folder import file_source, folder_source, read_one
 from crystalgen.datasets.parsing import parse
 from crystalgen.errors import DatasetError
 
@@ -110,3 +110,22 @@ def test_a_file_that_is_not_there_is_refused(folder, name):
 def test_a_file_of_another_kind_is_refused(folder):
     with pytest.raises(DatasetError, match=r"notes\.txt: of unknown kind"):
         file_source(folder / "notes.txt")
+
+
+def test_one_file_is_read_by_itself(folder):
+    for name in ("copper.cif", "POSCAR_iron", "deep/silver.vasp"):
+        assert len(parse(read_one(folder / name))) > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("none.cif", "no such file"),
+        ("notes.txt", "unknown kind"),
+        ("deep/er/metals.extxyz", "2 crystals"),
+        ("deep", "no such file"),
+    ],
+)
+def test_what_is_not_one_crystal_is_refused(folder, name, said):
+    with pytest.raises(DatasetError, match=said):
+        read_one(folder / name)
