@@ -83,7 +83,7 @@ def decode(
     logits = networks.species_decoder(
         batch,
         networks.species_codes.embed_indices(
-            _padded([each.roles for each in codes]).to(weights.device)
+            padded([each.roles for each in codes]).to(weights.device)
         ),
     )
     species = logits.argmax(dim=-1) * batch.role_present(logits.shape[1])
@@ -91,7 +91,7 @@ def decode(
         networks,
         batch,
         species,
-        _padded([each.orbits for each in codes]).to(weights.device),
+        padded([each.orbits for each in codes]).to(weights.device),
         torch.tensor([each.crystal for each in codes], device=weights.device),
     )
     return [
@@ -116,7 +116,7 @@ def templates_of(
     return prototypes, batch.to(weights.device)
 
 
-def _padded(
+def padded(
     codes: Sequence[tuple[tuple[int, ...], ...]],
 ) -> Int[torch.Tensor, "crystals tokens codes"]:
     """Codes of all crystals in one tensor, with zeros after the last token of each."""

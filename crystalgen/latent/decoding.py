@@ -17,10 +17,10 @@ from crystalgen.errors import GeometryError, RepresentationError
 from crystalgen.generation.candidate import Codes
 from crystalgen.generation.checks import fault_of
 from crystalgen.generation.decoding import assemble, decode_geometry
-from crystalgen.generation.encoding import templates_of
+from crystalgen.generation.encoding import padded, templates_of
 from crystalgen.generation.separation import separate
 from crystalgen.generation.weights import Weights
-from crystalgen.latent.likelihood import log_likelihoods, padded
+from crystalgen.latent.likelihood import log_likelihoods
 from crystalgen.model.batch import Templates
 from crystalgen.representation.crystal import SymmetricCrystal
 from crystalgen.representation.neutrality import is_neutral

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot, pad
 
 from crystalgen.generation.candidate import Codes
+from crystalgen.generation.encoding import padded
 from crystalgen.generation.weights import Weights
 from crystalgen.model.batch import Templates
 from crystalgen.model.embedding import N_SPECIES
@@ -37,17 +38,6 @@ def log_likelihoods(
     total += _of_species(weights, templates, roles, species)
     total += _of_geometry_codes(weights, templates, species, codes)
     return total.tolist()
-
-
-def padded(
-    codes: Sequence[tuple[tuple[int, ...], ...]],
-) -> Int[Tensor, "crystals tokens codes"]:
-    """Codes of all crystals in one tensor, with zeros after the last token of each."""
-    n_tokens = max(len(tokens) for tokens in codes)
-    filled = torch.zeros(len(codes), n_tokens, len(codes[0][0]), dtype=torch.long)
-    for row, tokens in enumerate(codes):
-        filled[row, : len(tokens)] = torch.tensor(tokens)
-    return filled
 
 
 def _of_species_codes(
