@@ -54,7 +54,7 @@ def crystal_row(
         axis.set_axis_off()
     drawn = list(axes.flat)[: len(crystals)]
     for axis, crystal, caption in zip(drawn, crystals, captions, strict=True):
-        _draw(axis, crystal)
+        draw_crystal(axis, crystal)
         axis.set_title(caption, size=9)
     _equalize(drawn)
     figure.suptitle(title, size=11)
@@ -106,7 +106,8 @@ def heat_map(
     return _png(figure)
 
 
-def _draw(axis: "Axes", crystal: SymmetricCrystal) -> None:
+def draw_crystal(axis: "Axes", crystal: SymmetricCrystal) -> None:
+    """Draw the conventional cell of a crystal with its atoms, in Å."""
     from ase.data import covalent_radii
     from ase.visualize.plot import plot_atoms
     from pymatgen.io.ase import AseAtomsAdaptor
