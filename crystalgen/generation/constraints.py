@@ -158,10 +158,13 @@ class Constraints:
         fewest, most = self.pool.atoms
         fits = (low <= n_roles) & (n_roles <= high)
         fits &= (fewest <= n_atoms) & (n_atoms <= most)
-        if self.count_sets is not None:
-            allowed = set(self.count_sets)
-            for row in np.flatnonzero(fits).tolist():
-                fits[row] = self._known.ascending[row] in allowed
+        ascending, rows = self._known.ascending, np.flatnonzero(fits).tolist()
+        sets = self.count_sets
+        if sets is None:
+            sets = self._possible(sorted({ascending[row] for row in rows}))
+        allowed = set(sets)
+        for row in rows:
+            fits[row] = ascending[row] in allowed
         if self._is_one_system and not self._takes_known:
             for row in np.flatnonzero(fits).tolist():
                 fits[row] = self._has_unknown(self.weights.vocabulary.prototype(row))
@@ -204,7 +207,7 @@ class Constraints:
         counts = counts_of(prototype)
         if self._is_listed(len(counts)):
             choices = self._choices(counts)
-            if not self._takes_known:
+            if not self._takes_known and choices:
                 new = [
                     choice
                     for choice in choices
@@ -212,7 +215,9 @@ class Constraints:
                 ]
                 # a new template may by chance be one that is known with all of them
                 choices = tuple(new) or choices
-            return ListedAssignments(choices=choices)
+            # a new template may have counts that nothing neutral has; it is replaced
+            if choices:
+                return ListedAssignments(choices=choices)
         if self.request.composition:
             [amounts] = [
                 amounts

@@ -54,12 +54,22 @@ def compositions(weights, request, seed=0):
 def test_renewed_templates_keep_to_the_wishes_too(weights, wishes, renewal):
     request = Request(**wishes)
     source = TemplateSource(weights=weights, request=request)
+    assert source.constraints is not None
+    allowed = source.constraints.count_sets
+    assert allowed is not None
     earlier = source.draw(0, np.arange(N_DRAWS))
     again = source.draw_again(0, earlier, np.arange(N_DRAWS), renewal=renewal)
     for prototype in again.prototypes:
         counts = counts_of(prototype)
-        assert tuple(sorted(counts)) in source.constraints.count_sets
+        assert tuple(sorted(counts)) in allowed
         assert source.constraints.assignments(prototype).allowed(()).any()
+
+
+def test_templates_that_nothing_neutral_has_are_no_dead_end(weights):
+    request = Request(require=("Na", "Cl"), min_atoms=3, max_atoms=6)
+    for seed in range(5):
+        for prototype, counts in compositions(weights, request, seed):
+            check(request, prototype, counts)
 
 
 def check(request, prototype, counts):
