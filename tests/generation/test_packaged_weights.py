@@ -58,9 +58,10 @@ def test_their_identity_is_the_hash_of_their_tensors(name):
 @pytest.mark.parametrize("name", packaged_weights())
 def test_they_were_made_by_the_recipe_among_the_examples(name):
     recipe = read_run_file(EXAMPLES / f"{name}.toml")
-    config = load_checkpoint(file_of(name)).config
-    assert config["model"] == as_plain(recipe.model)
-    assert config["objective"] == as_plain(recipe.objective)
+    assert load_weights(Path(name)).config == recipe.model
+    # weights older than a setting were trained without what it weighs
+    objective = load_checkpoint(file_of(name)).config["objective"]
+    assert objective.items() <= as_plain(recipe.objective).items()
 
 
 @pytest.mark.parametrize("name", packaged_weights())
