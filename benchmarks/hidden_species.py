@@ -95,7 +95,7 @@ def main() -> None:
         "new": shares([rank(c, score(c), is_new=True) for c in cases]),
         "each term alone": {
             name: shares([rank(c, getattr(c.terms, name)) for c in cases])
-            for name in ("species", "open_volume", "coded_volume")
+            for name in ("species", "open_volume", "coded_volume", "touch")
         },
         "substitution": shares([rank(c, c.substitution) for c in cases]),
         "substitution, checked": shares(
