@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from pymatgen.core import Structure
+from pymatgen.core import Lattice, Structure
 
 from crystalgen.cli.run_file import read_run_file
 from crystalgen.export.run_folder import read_manifest
@@ -78,6 +78,21 @@ def test_candidates_are_screened_from_python(weights, tmp_path):
     assert path.stem in said
     assert "O" in structure.composition
     assert structure.density < 6.0
+
+
+def test_elements_for_a_site_are_ranked_from_python(weights, tmp_path):
+    lattice = Lattice.cubic(3.905)
+    places = [[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.5, 0]]
+    host = Structure.from_spacegroup("Pm-3m", lattice, ["Sr", "Ti", "O"], places)
+    host.to(str(tmp_path / "host.cif"))
+    said = run(
+        sys.executable,
+        EXAMPLES / "decorate_host.py",
+        *(tmp_path / "host.cif", "--sites", "Ti", "--wanted", 3),
+        *("--checkpoint", weights),
+    ).splitlines()
+    assert said[0].endswith("open: Ti 1b")
+    assert all(line.startswith("Sr") and "O3: score" in line for line in said[1:])
 
 
 def test_the_training_example_is_as_short_as_it_says():
