@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from crystalgen.cli.generate import check_device, parse_format_option
+from crystalgen.cli.machine_options import check_device, parse_format_option
 from crystalgen.cli.report import user_errors
 from crystalgen.errors import CrystalgenError, DatasetError, ExportError
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crystalgen.cli.generate import check_device
+from crystalgen.cli.machine_options import check_device
 
 if TYPE_CHECKING:
     from crystalgen.generation.weights import Weights
