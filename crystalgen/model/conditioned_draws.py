@@ -11,6 +11,7 @@ off the decoder once.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -21,8 +22,8 @@ from crystalgen.model.autoencoder import GenerativeNetworks
 from crystalgen.model.batch import Templates
 from crystalgen.model.draws import SpeciesDraw, draw_codes
 from crystalgen.model.embedding import N_SPECIES
+from crystalgen.model.guidance import CodeReader, Guidance, code_reader
 from crystalgen.model.layers import KeyValues
-from crystalgen.model.prior import CodeSequence
 
 Meanings = Float[Tensor, "first second species"]
 """How surely each pair of codes means each element."""
@@ -74,6 +75,7 @@ def draw_allowed_species(
     temperature: float,
     meanings: Meanings | None,
     allowed: Allowed,
+    guidance: Guidance | None = None,
 ) -> SpeciesDraw:
     """Draw species codes given what is allowed, then an allowed element for each role.
 
@@ -87,18 +89,21 @@ def draw_allowed_species(
         temperature: Of the draws.
         meanings: What pairs of codes mean; None draws codes that know no restriction.
         allowed: Never empty as long as it was kept to so far; all on padding.
+        guidance: Properties to have; None for any.
     """
     n_roles = code_noise.shape[1]
     present = templates.role_present(n_roles)
     prior = networks.species_prior
-    context = prior.context(templates, n_roles)
+    reader, context = code_reader(
+        prior.codes, partial(prior.context, templates, n_roles), guidance
+    )
     if meanings is None:
         codes, log_prob = draw_codes(
-            prior.codes, context, present, code_noise, temperature=temperature
+            reader, context, present, code_noise, temperature=temperature
         )
     else:
         codes, log_prob = _draw_codes(
-            prior.codes,
+            reader,
             context,
             present,
             code_noise,
@@ -126,7 +131,7 @@ def draw_allowed_species(
 
 
 def _draw_codes(
-    prior: CodeSequence,
+    prior: CodeReader,
     context: Float[Tensor, "crystals roles channels"],
     present: Bool[Tensor, "crystals roles"],
     noise: Float[Tensor, "crystals roles codes entries"],
@@ -181,7 +186,7 @@ def _draw_codes(
 
 
 def _second_logits(
-    prior: CodeSequence, hidden: Float[Tensor, "crystals channels"]
+    prior: CodeReader, hidden: Float[Tensor, "crystals channels"]
 ) -> Float[Tensor, "crystals first second"]:
     """Logits of the second code of a token after each first one."""
     # draws on one template begin alike

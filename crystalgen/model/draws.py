@@ -4,6 +4,7 @@ Each function takes a batch of templates and noise, and is a pure function of th
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -12,8 +13,8 @@ from torch import Tensor
 from crystalgen.estimators.gumbel_softmax import gumbel_max
 from crystalgen.model.autoencoder import GenerativeNetworks
 from crystalgen.model.batch import Templates
+from crystalgen.model.guidance import CodeReader, Guidance, code_reader
 from crystalgen.model.layers import KeyValues
-from crystalgen.model.prior import CodeSequence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,7 @@ class SpeciesDraw:
 
 
 def draw_codes(
-    prior: CodeSequence,
+    prior: CodeReader,
     context: Float[Tensor, "crystals tokens channels"],
     present: Bool[Tensor, "crystals tokens"],
     noise: Float[Tensor, "crystals tokens codes entries"],
@@ -88,7 +89,7 @@ def draw_species(
     species_noise: Float[Tensor, "crystals roles species"],
     *,
     temperature: float,
-    conditions: Float[Tensor, "crystals properties"] | None = None,
+    guidance: Guidance | None = None,
 ) -> SpeciesDraw:
     """Draw species codes from the prior, then a different element for each role.
 
@@ -98,13 +99,16 @@ def draw_species(
         code_noise: Gumbel noise of the codes.
         species_noise: Gumbel noise of the elements.
         temperature: Of the draws.
-        conditions: Standardised properties to have, NaN where any will do.
+        guidance: Properties to have; None for any.
     """
     n_roles = code_noise.shape[1]
     present = templates.role_present(n_roles)
-    context = networks.species_prior.context(templates, n_roles, conditions)
+    prior = networks.species_prior
+    reader, context = code_reader(
+        prior.codes, partial(prior.context, templates, n_roles), guidance
+    )
     codes, log_prob = draw_codes(
-        networks.species_prior.codes,
+        reader,
         context,
         present,
         code_noise,

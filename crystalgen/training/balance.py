@@ -23,6 +23,7 @@ from crystalgen.model.autoencoder import GenerativeNetworks
 from crystalgen.model.batch import Templates
 from crystalgen.model.draws import draw_species
 from crystalgen.model.embedding import N_SPECIES
+from crystalgen.model.guidance import Guidance
 from crystalgen.model.tables import symmetry_tables
 from crystalgen.representation.neutrality import are_metals, is_neutral
 
@@ -59,6 +60,7 @@ def balance(
     rows = _several(templates, generator)
     some = templates.rows(rows)
     told = None if conditions is None else conditions[rows]
+    guidance = None if told is None else Guidance(conditions=told, weight=1.0)
     n_roles = int(some.role.max()) + 1
     shape = (len(some.role), n_roles)
     device = some.role.device
@@ -69,7 +71,7 @@ def balance(
     with torch.no_grad():
         networks.species_prior.eval()
         drawn = draw_species(
-            networks, some, of_codes, of_species, temperature=1.0, conditions=told
+            networks, some, of_codes, of_species, temperature=1.0, guidance=guidance
         )
         networks.species_prior.train()
     balances, metals = _judge(some, drawn.species)
