@@ -47,6 +47,8 @@ def generate(
     min_atoms: asked.MinAtoms = None,
     max_atoms: asked.MaxAtoms = None,
     charge_neutral: asked.ChargeNeutral = True,
+    condition: asked.Conditions = None,
+    guidance: asked.Guidance = None,
     temperature: asked.Temperature = 1.0,
     allow_known: asked.AllowKnown = False,
     vary_geometry: asked.VaryGeometry = False,
@@ -79,6 +81,8 @@ def generate(
 
     crystalgen generate --n 20 --require Li --exclude Pb --n-elements 3-4 --out lithium
 
+    crystalgen generate --n 50 --condition band_gap=1:3 --out semiconductors
+
     crystalgen generate --n 1000 --seed 1 --format cif,poscar --out more
 
     crystalgen generate --n 1000 --formula LiFePO4 --dry-run
@@ -96,8 +100,9 @@ def generate(
     chosen = machine.parse_format_option(formats)
     space_groups = asked.parse_space_groups(space_group)
     limits = asked.parse_range(n_elements)
+    conditions = asked.parse_conditions(condition or ())
     # imported here because torch and pymatgen cost seconds that --help must not pay
-    from crystalgen.generation.request import Request
+    from crystalgen.generation.request import GUIDANCE, Request
 
     request = Request(
         n=n,
@@ -117,6 +122,8 @@ def generate(
         temperature=temperature,
         allow_known=allow_known,
         vary_geometry=vary_geometry,
+        conditions=conditions,
+        guidance=GUIDANCE if guidance is None else guidance,
     )
     if dry_run:
         from crystalgen.cli.dry_run import say_what_would_be

@@ -1,11 +1,17 @@
 """Options that say what every generated crystal has."""
 
 import re
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from crystalgen.generation.condition import Condition
+
 PANEL = "What every crystal has, in any mix"
+PROPERTIES = "Properties that the weights were trained with"
 
 SpaceGroup = Annotated[
     str,
@@ -87,6 +93,26 @@ MaxAtoms = Annotated[
         min=1, help="Most atoms in the primitive cell.", rich_help_panel=PANEL
     ),
 ]
+Conditions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--condition",
+        help="A property to have, nearly: a value, band_gap=2, or a range,"
+        " band_gap=1:3, in the unit of the training data. May be given several times,"
+        " for different properties.",
+        rich_help_panel=PROPERTIES,
+        show_default=False,
+    ),
+]
+Guidance = Annotated[
+    float | None,
+    typer.Option(
+        help="How hard to insist on conditions: 0 ignores them, 1 draws what they make"
+        " likely, more what is most typical of them, and less diverse. 2 if unset.",
+        rich_help_panel=PROPERTIES,
+        show_default=False,
+    ),
+]
 Temperature = Annotated[
     float, typer.Option(help="Below 1 more typical, above 1 more unusual.")
 ]
@@ -124,6 +150,21 @@ def parse_space_groups(text: str) -> tuple[int, ...]:
                 param_hint="'--space-group'",
             )
     return tuple(dict.fromkeys(int(part) for part in parts))
+
+
+def parse_conditions(texts: "Sequence[str]") -> "tuple[Condition, ...]":
+    """Read "band_gap=2" or "band_gap=1:3"; another spelling is a wrong usage."""
+    # imported here because --help must not pay for what comes with it
+    from crystalgen.generation.condition import Condition, is_spelled
+
+    for text in texts:
+        if not is_spelled(text):
+            raise typer.BadParameter(
+                f"got {text!r}; expected a property and a number or a range, for "
+                "example band_gap=2 or band_gap=1:3",
+                param_hint="'--condition'",
+            )
+    return tuple(map(Condition.parse, texts))
 
 
 def parse_names(text: str) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from crystalgen.generation.weights import Weights
 from crystalgen.model.batch import Templates
 from crystalgen.model.conditioned_draws import Allowed, draw_allowed_species
 from crystalgen.model.draws import SpeciesDraw, draw_species
+from crystalgen.model.guidance import Guidance
 from crystalgen.representation.prototype import Prototype
 
 
@@ -23,6 +24,7 @@ def draw_role_species(
     *,
     temperature: float,
     constraints: Constraints | None,
+    guidance: Guidance | None = None,
 ) -> SpeciesDraw:
     """Draw elements so that each crystal keeps to the constraints.
 
@@ -33,6 +35,7 @@ def draw_role_species(
         noise: Gumbel noise of the codes of each role, then of its elements.
         temperature: Of the draws.
         constraints: What the templates were drawn under; None for nothing.
+        guidance: Properties to have, where the networks are; None for any.
     """
     n_codes, n_entries = weights.config.species_codes
     split = n_codes * n_entries
@@ -40,7 +43,12 @@ def draw_role_species(
     of_species = noise[..., split:]
     if constraints is None or not constraints.restricts_species:
         return draw_species(
-            weights.networks, templates, of_codes, of_species, temperature=temperature
+            weights.networks,
+            templates,
+            of_codes,
+            of_species,
+            temperature=temperature,
+            guidance=guidance,
         )
     return draw_allowed_species(
         weights.networks,
@@ -50,6 +58,7 @@ def draw_role_species(
         temperature=temperature,
         meanings=weights.code_meanings,
         allowed=_allowed(constraints, prototypes),
+        guidance=guidance,
     )
 
 

@@ -5,6 +5,7 @@ Each function takes a batch of templates and noise, and is a pure function of th
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from crystalgen.model.cell import lattice_parameters
 from crystalgen.model.decoder import most_likely
 from crystalgen.model.draws import draw_codes
 from crystalgen.model.embedding import N_SPECIES
+from crystalgen.model.guidance import Guidance, code_reader
 from crystalgen.model.prior import coded_first
 from crystalgen.representation.crystal import SymmetricCrystal
 from crystalgen.representation.prototype import Prototype
@@ -57,6 +59,7 @@ def draw_geometry(
     *,
     temperature: float,
     is_coded: Bool[Tensor, " crystals"],
+    guidance: Guidance | None = None,
 ) -> GeometryDraw:
     """Draw geometry codes from the prior and decode the most likely geometry.
 
@@ -67,6 +70,7 @@ def draw_geometry(
         noise: Gumbel noise for the crystal (first) and at least all coded orbits.
         temperature: Of the draws.
         is_coded: False for crystals that get the most likely geometry of all codes.
+        guidance: Properties to have; None for any. They change the codes alone.
     """
     n_crystals, n_orbits = templates.position.shape
     shape = (n_crystals, n_orbits, networks.config.geometry_codes[0])
@@ -81,6 +85,7 @@ def draw_geometry(
             species[rows],
             noise[rows],
             temperature=temperature,
+            guidance=guidance and guidance.rows(rows),
         )
     coords, parameters = decode_geometry(
         networks, templates, species, orbit_codes, crystal_codes
@@ -101,6 +106,7 @@ def _draw_geometry_codes(
     noise: Float[Tensor, "crystals tokens codes entries"],
     *,
     temperature: float,
+    guidance: Guidance | None,
 ) -> tuple[
     Int[Tensor, "crystals codes"],
     Int[Tensor, "crystals orbits codes"],
@@ -109,10 +115,13 @@ def _draw_geometry_codes(
     """Draw codes of crystals and orbits, with their log-probability."""
     order, coded = coded_first(networks.coded_orbits(templates))
     identity = one_hot(species, N_SPECIES).float()
-    context = networks.geometry_prior.context(templates, identity, order)
+    prior = networks.geometry_prior
+    reader, context = code_reader(
+        prior.codes, partial(prior.context, templates, identity, order), guidance
+    )
     present = torch.nn.functional.pad(coded, (1, 0), value=True)
     codes, log_prob = draw_codes(
-        networks.geometry_prior.codes,
+        reader,
         context,
         present,
         noise[:, : present.shape[1]],

@@ -114,6 +114,7 @@ def _geometry(
         noise.to(weights.device),
         temperature=block.temperature,
         is_coded=is_coded.to(weights.device),
+        guidance=block.templates.guidance_of(indices, weights.device),
     )
 
 

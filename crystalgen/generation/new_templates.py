@@ -13,6 +13,7 @@ from crystalgen.generation.grammar import Grammar
 from crystalgen.generation.noise import Purpose, row_noise
 from crystalgen.generation.weights import Weights
 from crystalgen.model.batch import Templates
+from crystalgen.model.guidance import Guidance, PrototypeReader
 from crystalgen.model.tables import MAX_LETTERS, symmetry_tables
 from crystalgen.representation.legality import letter_rules
 from crystalgen.representation.prototype import Prototype
@@ -29,6 +30,7 @@ def draw_new_prototypes(
     max_atoms: int,
     temperature: float,
     grammars: Sequence[Grammar | None] = (),
+    guidance: Guidance | None = None,
 ) -> tuple[list[Prototype], Float64[np.ndarray, " rows"]]:
     """Draw positions and roles of the given groups, one orbit after the other.
 
@@ -41,11 +43,15 @@ def draw_new_prototypes(
         max_atoms: Most atoms in the primitive cell.
         temperature: Of the draws.
         grammars: What else each row must keep to; None for nothing.
+        guidance: Properties that each crystal shall have; None for any.
 
     Returns:
         The prototypes and their log-probabilities given the group, in nats.
     """
-    prior = weights.networks.prototype_prior
+    reader = PrototypeReader(
+        prior=weights.networks.prototype_prior,
+        guidance=guidance and guidance.to(weights.device),
+    )
     config = weights.config
     first = symmetry_tables().first_position.numpy()
     n_rows, n_letters = len(groups), MAX_LETTERS + 1
@@ -64,7 +70,7 @@ def draw_new_prototypes(
     roles: list[list[int]] = [[] for _ in range(n_rows)]
     is_open = np.ones(n_rows, dtype=bool)
     log_prob = torch.zeros(n_rows, device=weights.device)
-    hidden, past = prior.transformer.step(prior.template.group(space_group), None)
+    hidden, past = reader.start(space_group)
     for step in range(config.max_orbits):
         opened = torch.from_numpy(is_open).to(weights.device)
         last = torch.tensor([sites[-1] if sites else 0 for sites in letters])
@@ -75,12 +81,12 @@ def draw_new_prototypes(
             letters,
             roles,
         ).to(weights.device)
-        legal[~opened, prior.end] = True
-        logits = prior.letter_logits(hidden, space_group, last.to(weights.device))
+        legal[~opened, reader.prior.end] = True
+        logits = reader.letter_logits(hidden, space_group, last.to(weights.device))
         logits = logits.masked_fill(~legal, -torch.inf)
         chosen, gained = _pick(logits, noise[:, step, :n_letters], temperature)
         log_prob += torch.where(opened, gained, 0.0)
-        is_open &= (chosen != prior.end).cpu().numpy()
+        is_open &= (chosen != reader.prior.end).cpu().numpy()
         if not is_open.any():
             break
         letter = chosen.clamp(max=MAX_LETTERS - 1).cpu().numpy()
@@ -89,7 +95,7 @@ def draw_new_prototypes(
         # roles are never more than there are elements to put on them
         n_used = torch.tensor([min(len(set(row)), n_elements - 1) for row in roles])
         role_logits = _restrict_roles(
-            prior.role_logits(hidden, position, n_used.to(weights.device)),
+            reader.role_logits(hidden, position, n_used.to(weights.device)),
             grammars,
             is_open,
             letters,
@@ -104,7 +110,7 @@ def draw_new_prototypes(
             roles[row].append(int(role[row]))
         used[is_open] += rules.sizes[groups, letter][is_open]
         start[is_open] = rules.next_start[groups, letter][is_open]
-        token = prior.template(
+        token = reader.prior.template(
             Templates(
                 space_group=space_group,
                 position=position[:, None],
@@ -114,7 +120,7 @@ def draw_new_prototypes(
             ),
             first_place=step,
         )[:, 0]
-        hidden, past = prior.transformer.step(token, past)
+        hidden, past = reader.step(token, past)
     return [
         Prototype(space_group=int(group), wyckoff=tuple(sites), roles=tuple(row))
         for group, sites, row in zip(groups, letters, roles, strict=True)

@@ -13,6 +13,7 @@ from crystalgen.generation.drawing import DRAWS_PER_BLOCK
 from crystalgen.generation.duplicates import SeenCrystals
 from crystalgen.generation.request import Request
 from crystalgen.generation.sampling import run_blocks
+from crystalgen.generation.targets import N_POINTS
 from crystalgen.generation.templates import TemplateSource
 from crystalgen.generation.weights import Weights
 
@@ -62,7 +63,7 @@ def outlook(weights: Weights, request: Request, *, seed: int) -> Outlook:
         RequestError: No crystal can fulfil the request.
     """
     source = TemplateSource(weights=weights, request=request)
-    chance = source.group_probability
+    chances = [source.chances.of_draw(draw) for draw in range(N_POINTS)]
     started = time.monotonic()
     outcomes = run_blocks(weights, source, seed, range(1))
     valid = [each.candidate for each in outcomes if each.candidate and not each.fault]
@@ -71,10 +72,10 @@ def outlook(weights: Weights, request: Request, *, seed: int) -> Outlook:
     trained = int((weights.networks.statistics.species_count > 0).sum())
     constraints = source.constraints
     return Outlook(
-        n_groups=int((chance > 0).sum()),
-        n_prototypes=int((source.row_weight > 0).sum()),
+        n_groups=int((source.chances.untold.groups > 0).sum()),
+        n_prototypes=int((source.chances.untold.prototypes > 0).sum()),
         n_known=len(weights.vocabulary),
-        new_share=float(np.dot(chance, source.new_probability)),
+        new_share=float(np.mean([np.dot(each.groups, each.new) for each in chances])),
         n_elements=len(constraints.pool.elements) if constraints else trained,
         drawn=DRAWS_PER_BLOCK,
         valid=len(valid),

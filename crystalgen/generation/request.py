@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from crystalgen.errors import RequestError
+from crystalgen.generation.condition import Condition, check_conditions
 from crystalgen.generation.consistency import check_consistency
 from crystalgen.generation.spelling import (
     anonymous_counts,
@@ -11,6 +12,9 @@ from crystalgen.generation.spelling import (
     normal_symbols,
     normal_systems,
 )
+
+GUIDANCE = 2.0
+"""Guidance unless another is asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +63,11 @@ class Request:
     """Also crystals with the group, positions and elements of a training crystal."""
     vary_geometry: bool = False
     """Draw the geometry, too, rather than take the most likely one for the species."""
+    conditions: tuple[Condition, ...] = ()
+    """Properties that the crystals are drawn to have, nearly; empty for any."""
+    guidance: float = GUIDANCE
+    """How hard to insist on the conditions: 0 ignores them, 1 takes them as they are,
+    see `crystalgen.model.guidance`."""
 
     def __post_init__(self) -> None:
         if self.n < 1:
@@ -81,6 +90,7 @@ class Request:
                 f"temperature: got {self.temperature}; expected a number above 0 and "
                 "up to 10 (1 samples the model as it is)"
             )
+        check_conditions(self.conditions, self.guidance, usual=GUIDANCE)
         check_consistency(self)
 
     @property
@@ -93,6 +103,8 @@ class Request:
         for name in ("chemical_system", "elements", "require", "exclude"):
             symbols = normal_symbols(getattr(self, name), where=name.replace("_", " "))
             object.__setattr__(self, name, symbols)
+        ordered = sorted(self.conditions, key=lambda each: each.name)
+        object.__setattr__(self, "conditions", tuple(ordered))
         systems = normal_systems(self.crystal_systems)
         object.__setattr__(self, "crystal_systems", systems)
         if self.formula:

@@ -70,4 +70,5 @@ def _species(
         noise.to(block.weights.device),
         temperature=block.temperature,
         constraints=block.constraints,
+        guidance=block.templates.guidance_of(indices, block.weights.device),
     )
