@@ -14,7 +14,7 @@ from crystalgen.generation.weights import Weights
 from crystalgen.graphs.quotient import quotient_graph
 from crystalgen.graphs.table import GraphTable
 from crystalgen.model.batch import Templates
-from crystalgen.model.collate import collate, label_examples
+from crystalgen.model.collate import Examples, collate, label_examples
 from crystalgen.model.noise import no_noise
 from crystalgen.representation.conversion import expand
 from crystalgen.representation.crystal import SymmetricCrystal
@@ -30,24 +30,8 @@ def encode(weights: Weights, crystals: Sequence[SymmetricCrystal]) -> list[Codes
         RepresentationError: A crystal has more orbits or elements than the networks
             can read.
     """
-    config = weights.config
-    for crystal in crystals:
-        n_roles = len(set(crystal.species))
-        if crystal.n_orbits > config.max_orbits or n_roles > config.max_roles:
-            raise RepresentationError(
-                f"{crystal.formula}: got {crystal.n_orbits} orbits and {n_roles} "
-                f"elements; these weights read at most {config.max_orbits} orbits and "
-                f"{config.max_roles} elements; train on larger crystals"
-            )
-    networks = weights.networks
-    table = CrystalTable.from_crystals(
-        crystals, identifiers=[crystal.formula for crystal in crystals]
-    )
-    examples = label_examples(
-        table,
-        _graphs(crystals),
-        weights.vocabulary,
-    )
+    config, networks = weights.config, weights.networks
+    examples = examples_of(weights, crystals)
     batch = collate(examples, np.arange(len(crystals))).to(weights.device)
     of_roles, of_orbits, of_crystals = weights.autoencoder.posteriors(
         batch, no_noise(config, batch), code_temperature=1.0
@@ -64,6 +48,28 @@ def encode(weights: Weights, crystals: Sequence[SymmetricCrystal]) -> list[Codes
         )
         for row, crystal in enumerate(crystals)
     ]
+
+
+def examples_of(weights: Weights, crystals: Sequence[SymmetricCrystal]) -> Examples:
+    """Crystals with their graphs, as the encoder reads them.
+
+    Raises:
+        RepresentationError: A crystal has more orbits or elements than the networks
+            can read.
+    """
+    config = weights.config
+    for crystal in crystals:
+        n_roles = len(set(crystal.species))
+        if crystal.n_orbits > config.max_orbits or n_roles > config.max_roles:
+            raise RepresentationError(
+                f"{crystal.formula}: got {crystal.n_orbits} orbits and {n_roles} "
+                f"elements; these weights read at most {config.max_orbits} orbits and "
+                f"{config.max_roles} elements; train on larger crystals"
+            )
+    table = CrystalTable.from_crystals(
+        crystals, identifiers=[crystal.formula for crystal in crystals]
+    )
+    return label_examples(table, _graphs(crystals), weights.vocabulary)
 
 
 @torch.inference_mode()

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from crystalgen.graphs.table import GraphTable
+from crystalgen.model.calibration import Calibration, CalibrationArrays
 from crystalgen.model.centres import CentreArrays, Centres, fit_centres
 from crystalgen.model.embedding import N_SPECIES
 from crystalgen.model.properties import PropertyArrays, PropertyScales, fit_scales
@@ -42,6 +43,8 @@ class Statistics(nn.Module):
         known: Protostructures of the training data.
         properties: Spread of the properties that the networks are told of; None
             without any.
+        calibration: Errors of predictions on crystals not trained on; None if they
+            were not measured.
     """
 
     prototype_space_group: Int[Tensor, " prototypes"]
@@ -61,6 +64,7 @@ class Statistics(nn.Module):
         centres: CentreArrays,
         known: SeenLabels,
         properties: PropertyArrays | None = None,
+        calibration: CalibrationArrays | None = None,
     ) -> None:
         super().__init__()
         for name, array in vocabulary.arrays().items():
@@ -70,6 +74,7 @@ class Statistics(nn.Module):
         self.register_buffer("known_labels", torch.from_numpy(known.table.copy()))
         self.centres = Centres(centres, vocabulary)
         self.properties = None if properties is None else PropertyScales(properties)
+        self.calibration = None if calibration is None else Calibration(calibration)
 
     @classmethod
     def from_tensors(cls, tensors: dict[str, Tensor]) -> "Statistics":
@@ -95,6 +100,14 @@ class Statistics(nn.Module):
                 )
             )
             if "properties.centre" in tensors
+            else None,
+            CalibrationArrays(
+                *(
+                    tensors[f"calibration.{name}"].numpy()
+                    for name in CalibrationArrays._fields
+                )
+            )
+            if "calibration.quantiles" in tensors
             else None,
         )
 
