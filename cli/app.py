@@ -10,6 +10,7 @@ import typer
 
 import crystalgen
 from crystalgen.cli import (
+    calibrate,
     data,
     decorate,
     encode,
@@ -17,6 +18,7 @@ from crystalgen.cli import (
     generate,
     interpolate,
     latent,
+    predict,
     train,
     traverse,
 )
@@ -32,6 +34,8 @@ app.add_typer(data.app, name="data")
 app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.command()(encode.encode)
+app.command()(predict.predict)
+app.command()(calibrate.calibrate)
 app.command()(traverse.traverse)
 app.command()(interpolate.interpolate)
 app.add_typer(latent.app, name="latent")

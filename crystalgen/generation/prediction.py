@@ -23,6 +23,8 @@ from crystalgen.representation.crystal import SymmetricCrystal
 
 BATCH = 64
 """Crystals read together."""
+DIGITS = 6
+"""Decimals in tables."""
 COVERAGES = (0.5, 0.8, 0.95)
 """Probabilities of the intervals."""
 
@@ -38,6 +40,18 @@ class Prediction:
 
     median: float
     intervals: tuple[tuple[float, float], ...]
+
+    def columns(self, name: str) -> dict[str, float]:
+        """Columns of a table: name, name_50_low, name_50_high and so on."""
+        found = {name: _rounded(self.median)}
+        for share, (low, high) in zip(COVERAGES, self.intervals, strict=True):
+            found[f"{name}_{share:.0%}_low".replace("%", "")] = _rounded(low)
+            found[f"{name}_{share:.0%}_high".replace("%", "")] = _rounded(high)
+        return found
+
+
+def _rounded(value: float) -> float:
+    return round(value, DIGITS) + 0.0  # no -0.0
 
 
 def predict(

@@ -1,0 +1,94 @@
+"""Calibrate the predictions of weights on crystals that they were not trained on."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from crystalgen.errors import DatasetError
+from crystalgen.generation.prediction import check_predicts, distributions
+from crystalgen.generation.weights import Weights
+from crystalgen.graphs.table import GraphTable
+from crystalgen.model.calibration import CalibrationArrays, fit_calibration
+from crystalgen.model.checkpoint import load_checkpoint, save_checkpoint
+from crystalgen.model.collate import label_examples
+from crystalgen.representation.table import CrystalTable
+
+FEWEST = 40
+"""Labels of a property from which on there are errors beyond both ends of a 95 %
+interval."""
+_PREFIX = "generative.statistics.calibration."
+
+
+def judged_labels(
+    weights: Weights, crystals: CrystalTable, graphs: GraphTable
+) -> tuple[
+    Float[Tensor, "crystals properties"],
+    Float[Tensor, "crystals properties"],
+    Float[Tensor, "crystals properties"],
+]:
+    """Predicted locations and scales, and the labels, all standardised.
+
+    Args:
+        weights: Trained with properties.
+        crystals: With columns of these properties, or some of them.
+        graphs: Their graphs.
+
+    Raises:
+        RequestError: The weights know no properties.
+    """
+    scales = check_predicts(weights)
+    names = weights.config.properties
+    examples = label_examples(crystals, graphs, weights.vocabulary, names)
+    location, scale = distributions(weights, examples)
+    raw = torch.from_numpy(examples.properties).to(weights.device)
+    return location, scale, scales.standardise(raw).cpu()
+
+
+def calibrate(
+    weights: Weights, crystals: CrystalTable, graphs: GraphTable
+) -> CalibrationArrays:
+    """Measure how far predictions are off.
+
+    Args:
+        weights: Trained with properties.
+        crystals: Not among those that were trained on.
+        graphs: Their graphs.
+
+    Raises:
+        RequestError: The weights know no properties.
+        DatasetError: Too few crystals have one of the properties.
+    """
+    location, scale, labels = judged_labels(weights, crystals, graphs)
+    for column, name in enumerate(weights.config.properties):
+        n_known = int((~labels[:, column].isnan()).sum())
+        if n_known < FEWEST:
+            raise DatasetError(
+                f"{name}: {n_known} crystals to calibrate on have it; expected at "
+                f"least {FEWEST}"
+            )
+    return fit_calibration(location, scale, labels)
+
+
+def save_calibrated(path: Path, arrays: CalibrationArrays, out: Path) -> str:
+    """Write weights once more, with a calibration; returns the SHA-256.
+
+    Args:
+        path: The weights.
+        arrays: Of all properties.
+        out: Where to; may be the same file.
+
+    Raises:
+        CheckpointError: The weights cannot be read, or not be written.
+    """
+    found = load_checkpoint(path)
+    tensors = {
+        f"{_PREFIX}{name}": torch.from_numpy(np.ascontiguousarray(array))
+        for name, array in arrays._asdict().items()
+    }
+    metadata = {**found.metadata, "name": found.name if out == path else out.stem}
+    return save_checkpoint(
+        out, {**found.tensors, **tensors}, found.config, metadata=metadata
+    )
