@@ -11,11 +11,12 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Column
 
 from crystalgen.cli.report import user_errors
+from crystalgen.errors import DatasetError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from crystalgen.cli.run_file import RunData
+    from crystalgen.cli.run_file import RunData, RunFile
     from crystalgen.training.fit import Report
     from crystalgen.training.machine import Machine
 
@@ -79,6 +80,8 @@ def train(
                 provenance=data.provenance,
             )
             last = _follow(reports, console)
+        if last is not None and not last.is_stopped and machine.is_first:
+            _calibrate(tables, data, folder, console)
         _say(console, _end(last, folder, _command(settings, out, device)))
         if last is not None and last.is_stopped:
             raise typer.Exit(128 + (stop() or 0))
@@ -104,6 +107,24 @@ def _follow(reports: "Iterable[Report]", console: Console) -> "Report | None":
             if last.validation or last.is_saved:
                 _say(console, _milestone(last))
     return last
+
+
+def _calibrate(
+    settings: "RunFile", data: "RunData", folder: Path, console: Console
+) -> None:
+    """Measure the errors of predicted properties, if there is something to."""
+    if data.val is None or not settings.model.properties:
+        return
+    from crystalgen.generation.calibration import calibrate, save_calibrated
+    from crystalgen.generation.weights import load_weights
+
+    path = folder / "model.safetensors"
+    try:
+        arrays = calibrate(load_weights(path), *data.val)
+    except DatasetError as error:
+        _say(console, f"predictions are not calibrated: {error}")
+        return
+    save_calibrated(path, arrays, path)
 
 
 def _bar(console: Console) -> Progress:
