@@ -98,7 +98,7 @@ def _write(plan: RunPlan, run: "Sampling", *, quiet: bool) -> tuple[Manifest, in
             bar.advance(task, len(plan.earlier))
             for candidate in candidates:
                 since = run.tally.rejected - rejected
-                writer.add(_record(candidate, plan.manifest.run, since))
+                writer.add(_record(candidate, run, plan.manifest.run, since))
                 rejected = Counter(run.tally.rejected)
                 bar.advance(task)
         finished = _finish(writer, run, candidates.signal)
@@ -122,9 +122,9 @@ def _finish(writer: RunWriter, run: "Sampling", ended: int) -> Manifest:
 
 
 def _record(
-    candidate: "Candidate", run: str, rejected: Mapping[str, int]
+    candidate: "Candidate", sampling: "Sampling", run: str, rejected: Mapping[str, int]
 ) -> CrystalRecord:
-    codes = candidate.codes
+    codes, targets = candidate.codes, sampling.targets
     flags = () if candidate.is_neutral else ("usual oxidation states do not cancel",)
     return CrystalRecord(
         identifier=f"{run}-{candidate.index:06d}-{candidate.formula}",
@@ -132,9 +132,27 @@ def _record(
         crystal=candidate.crystal,
         codes=(codes.crystal, *codes.roles, *codes.orbits),
         log_prob=candidate.log_prob,
+        condition=targets.of_draw(candidate.index) if targets else {},
+        predicted=_predicted(candidate, sampling) if targets else {},
         flags=flags,
         rejected=dict(rejected),
     )
+
+
+def _predicted(candidate: "Candidate", sampling: "Sampling") -> dict[str, float]:
+    """What the weights say of the properties of a crystal, by itself.
+
+    Crystals predicted together would differ in the last bits, which an interrupted run
+    must not.
+    """
+    from crystalgen.generation.prediction import predict
+
+    (found,) = predict(sampling.weights, [candidate.crystal])
+    return {
+        column: value
+        for name, prediction in found.items()
+        for column, value in prediction.columns(name).items()
+    }
 
 
 def report(manifest: Manifest, out: Path, *, as_json: bool) -> None:

@@ -35,6 +35,9 @@ class CrystalRecord:
     """Natural logarithm of the probability of the draw under the model."""
     condition: dict[str, float] = field(default_factory=dict)
     """Target value of each property that was asked for."""
+    predicted: dict[str, float] = field(default_factory=dict)
+    """Median and ends of intervals of each property, see
+    `crystalgen.generation.prediction`; empty where no property was asked for."""
     flags: tuple[str, ...] = ()
     """Remarks with their reasons."""
     rejected: dict[str, int] = field(default_factory=dict)
@@ -71,6 +74,8 @@ def to_line(record: CrystalRecord) -> str:
         "flags": list(record.flags),
         "rejected": record.rejected,
     }
+    if record.predicted:
+        entry["predicted"] = record.predicted
     return json.dumps(entry, separators=(",", ":"), allow_nan=False)
 
 
@@ -102,6 +107,7 @@ def from_line(line: str) -> CrystalRecord:
             log_prob=entry["log_prob"],
             condition=entry["condition"],
             flags=tuple(entry["flags"]),
+            predicted=entry.get("predicted", {}),
             rejected=entry.get("rejected", {}),
         )
     except (ValueError, TypeError, KeyError, CrystalgenError) as error:

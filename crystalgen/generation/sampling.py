@@ -19,6 +19,7 @@ from crystalgen.generation.candidate import Candidate, Progress, Tally
 from crystalgen.generation.drawing import DRAWS_PER_BLOCK, ROUNDS, draw_block
 from crystalgen.generation.duplicates import SeenCrystals
 from crystalgen.generation.request import Request
+from crystalgen.generation.targets import Targets
 from crystalgen.generation.template_draw import TemplateDraw
 from crystalgen.generation.templates import TemplateSource
 from crystalgen.generation.weights import Weights, load_weights
@@ -74,6 +75,11 @@ class Sampling:
 
     def __next__(self) -> Candidate:
         return next(self._candidates)
+
+    @property
+    def targets(self) -> Targets | None:
+        """Properties that are asked of each draw; None if none is."""
+        return self._source.chances.targets
 
     @property
     def cap(self) -> int:
