@@ -4,16 +4,23 @@ from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
-__all__ = ["DecorationRequest", "Generator", "Request", "__version__", "decorate"]
+__all__ = [
+    "Condition",
+    "DecorationRequest",
+    "Generator",
+    "Request",
+    "__version__",
+    "decorate",
+]
 
 if TYPE_CHECKING:
     from crystalgen.decoration import DecorationRequest, decorate
-    from crystalgen.generation import Generator, Request
+    from crystalgen.generation import Condition, Generator, Request
 else:
 
     def __getattr__(name: str) -> object:
         """Import the generator when it is first asked for: torch costs seconds."""
-        if name in ("Generator", "Request"):
+        if name in ("Condition", "Generator", "Request"):
             from crystalgen import generation
 
             return getattr(generation, name)

@@ -11,13 +11,13 @@ from crystalgen.errors import DatasetError
 from crystalgen.generation.prediction import check_predicts, distributions
 from crystalgen.generation.weights import Weights
 from crystalgen.graphs.table import GraphTable
-from crystalgen.model.calibration import CalibrationArrays, fit_calibration
+from crystalgen.model.calibration import N_CLASSES, CalibrationArrays, fit_calibration
 from crystalgen.model.checkpoint import load_checkpoint, save_checkpoint
 from crystalgen.model.collate import label_examples
 from crystalgen.representation.table import CrystalTable
 
-FEWEST = 40
-"""Labels of a property from which on there are errors beyond both ends of a 95 %
+FEWEST = 40 * N_CLASSES
+"""Labels of a property from which on each class has errors beyond both ends of a 95 %
 interval."""
 _PREFIX = "generative.statistics.calibration."
 

@@ -4,7 +4,9 @@ Networks are sure of themselves beyond what they can do on crystals that they ha
 seen. So the errors on some of those, in units of the predicted scale, replace the
 distribution that the networks were trained with: split conformal prediction (Vovk,
 Gammerman and Shafer, 2005) with the quantile of every level, as in Kuleshov, Fenner and
-Ermon (2018, arXiv:1807.00263).
+Ermon (2018, arXiv:1807.00263). Crystals of which the networks are sure are calibrated
+apart from others (Mondrian conformal prediction): else the metals, whose gap of zero is
+easy to tell, would make the intervals of semiconductors too narrow.
 """
 
 import math
@@ -15,6 +17,8 @@ import torch
 from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
+N_CLASSES = 4
+"""Parts into which crystals are sorted by the predicted scale, equally many in each."""
 N_LEVELS = 199
 """Quantiles that are kept: 0.5 %, 1 % ... 99.5 %."""
 
@@ -22,8 +26,10 @@ N_LEVELS = 199
 class CalibrationArrays(NamedTuple):
     """What is known of the errors on crystals that were not trained on."""
 
-    quantiles: Float32[np.ndarray, "properties levels"]
-    """Of (label - location) / scale, at the levels of `levels`."""
+    quantiles: Float32[np.ndarray, "properties classes levels"]
+    """Of (label - location) / scale in each class, at the levels of `levels`."""
+    edges: Float32[np.ndarray, "properties edges"]
+    """Predicted scales that part the classes."""
     n: Float32[np.ndarray, " properties"]
     """Labels that this was measured on."""
 
@@ -40,7 +46,8 @@ class Calibration(nn.Module):
         arrays: Of every property.
     """
 
-    quantiles: Float[Tensor, "properties levels"]
+    quantiles: Float[Tensor, "properties classes levels"]
+    edges: Float[Tensor, "properties edges"]
     n: Float[Tensor, " properties"]
 
     def __init__(self, arrays: CalibrationArrays) -> None:
@@ -70,7 +77,9 @@ def quantile(
     low = min(math.floor(place), N_LEVELS - 2)
     share = place - low
     table = calibration.quantiles
-    of_errors = (1 - share) * table[:, low] + share * table[:, low + 1]
+    of_class = (1 - share) * table[..., low] + share * table[..., low + 1]
+    chosen = torch.searchsorted(calibration.edges, scale.T.contiguous())
+    of_errors = of_class.gather(1, chosen).T
     return location + scale * of_errors
 
 
@@ -84,17 +93,24 @@ def fit_calibration(
     Args:
         location: Predicted, standardised.
         scale: Predicted.
-        labels: True values, NaN where unknown; some of each property known.
+        labels: True values, NaN where unknown; at least `N_CLASSES` of each property
+            known.
     """
-    quantiles, counts = [], []
+    quantiles, edges, counts = [], [], []
+    parts = torch.arange(1, N_CLASSES, device=scale.device) / N_CLASSES
     for column in range(labels.shape[1]):
         known = ~labels[:, column].isnan()
-        truth = labels[known, column]
-        errors = (truth - location[known, column]) / scale[known, column]
-        quantiles.append(_conformal(errors.double()))
-        counts.append(len(truth))
+        width = scale[known, column]
+        errors = (labels[known, column] - location[known, column]) / width
+        edge = width.quantile(parts)
+        sort = torch.searchsorted(edge, width)
+        of_classes = [_conformal(errors[sort == k].double()) for k in range(N_CLASSES)]
+        quantiles.append(torch.stack(of_classes))
+        edges.append(edge)
+        counts.append(len(errors))
     return CalibrationArrays(
         quantiles=torch.stack(quantiles).float().cpu().numpy(),
+        edges=torch.stack(edges).float().cpu().numpy(),
         n=np.array(counts, dtype=np.float32),
     )
 
