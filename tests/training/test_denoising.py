@@ -16,7 +16,8 @@ from crystalgen.training.objective import AutoencoderProblem, ObjectiveConfig
 @pytest.fixture(scope="module")
 def examples(tables, autoencoder):
     vocabulary = autoencoder.generative.statistics.vocabulary
-    return label_examples(*tables, vocabulary, with_atoms=True)
+    crystals, graphs = tables
+    return label_examples(crystals, graphs, vocabulary, with_atoms=True)
 
 
 @pytest.fixture(scope="module")

@@ -41,13 +41,15 @@ def config(tiny_config):
 def model(labelled, config):
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return CrystalAutoencoder(config.model, count_statistics(*labelled, NAMES))
+        return CrystalAutoencoder(
+            config.model, count_statistics(labelled[0], labelled[1], NAMES)
+        )
 
 
 @pytest.fixture
 def problem(labelled, model):
     vocabulary = model.generative.statistics.vocabulary
-    examples = label_examples(*labelled, vocabulary, NAMES)
+    examples = label_examples(labelled[0], labelled[1], vocabulary, NAMES)
     return AutoencoderProblem(examples=examples, config=ObjectiveConfig())
 
 
@@ -131,7 +133,7 @@ def test_the_networks_of_others_are_drawn_alike_with_and_without(
     def tensors(properties):
         with torch.random.fork_rng():
             torch.manual_seed(0)
-            statistics = count_statistics(*labelled, properties)
+            statistics = count_statistics(labelled[0], labelled[1], properties)
             config = replace(tiny_config, properties=properties)
             return CrystalAutoencoder(config, statistics).encoder.state_dict()
 
