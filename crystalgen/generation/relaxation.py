@@ -27,9 +27,9 @@ from crystalgen.model.tables import symmetry_tables
 from crystalgen.symmetry.lattice import constrain
 from crystalgen.symmetry.wyckoff import crystal_system
 
-STEPS = 5
+STEPS = 3
 """Steps of the relaxer."""
-STEP_SIZE = 0.7
+STEP_SIZE = 1.0
 """Share of a predicted change that is made."""
 MIN_VOLUME = 3.0
 """Å^3 per atom; denser cells are beyond repair and left as they are."""
