@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -240,3 +241,30 @@ def examples(tables, autoencoder):
     statistics = autoencoder.generative.statistics
     crystals, graphs = tables
     return label_examples(crystals, graphs, statistics.vocabulary)
+
+
+@pytest.fixture(scope="session")
+def labelled(tables):
+    """The crystals with a full column and one with holes, and their graphs."""
+    crystals, graphs = tables
+    gap = np.linspace(0.0, 5.0, len(crystals))
+    energy = np.where(np.arange(len(crystals)) % 3 == 0, np.nan, -gap)
+    return replace(crystals, properties={"gap": gap, "energy": energy}), graphs
+
+
+@pytest.fixture(scope="session")
+def told_checkpoint(labelled, tiny_config, tmp_path_factory):
+    """Tiny networks that listen to two properties, as if they had been trained."""
+    names = ("gap", "energy")
+    config = replace(tiny_config, properties=names)
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        model = CrystalAutoencoder(config, count_statistics(*labelled, names))
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                if ".given" in name:
+                    parameter.copy_(0.5 * torch.randn(parameter.shape))
+    path = tmp_path_factory.mktemp("told") / "told.safetensors"
+    settings = {"model": as_plain(config), "objective": {}}
+    save_checkpoint(path, model.state_dict(), settings)
+    return path

@@ -29,6 +29,7 @@ class Run:
     seed: int
     source: Iterator[Candidate] = field(default_factory=lambda: iter(()))
     tally: Tally = field(default_factory=Tally)
+    targets: None = None
 
     def __iter__(self):
         return self

@@ -3,6 +3,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from typer.testing import CliRunner
 
 from crystalgen.cli.app import app
 from crystalgen.datasets.build import Collection, Conversion, Kept, collect
-from crystalgen.datasets.cache import CacheInfo, write_cache
+from crystalgen.datasets.cache import CacheInfo, read_cache_info, write_cache
+from crystalgen.generation.weights import load_weights
 from crystalgen.graphs import quotient_graph
 from crystalgen.model.checkpoint import load_checkpoint
 from crystalgen.representation.conversion import expand
@@ -216,3 +218,29 @@ def test_a_real_interrupt_saves_and_exits_with_130(run_file):
     assert process.returncode == 130
     assert "--resume" in errors
     assert load_checkpoint(out / "state.safetensors", kind="state").tensors
+
+
+@pytest.mark.parametrize("n_copies", [1, 20])
+def test_a_run_ends_with_calibrated_predictions_if_labels_suffice(run_file, n_copies):
+    folder, collection = run_file.parent, toy_collection()
+    rows = np.tile(np.arange(len(collection.crystals)), n_copies)
+    table = replace(
+        collection.crystals.take(rows),
+        properties={"gap": np.linspace(0.0, 5.0, len(rows))},
+    )
+    cache = folder / "toy.safetensors"
+    info = replace(read_cache_info(cache), n_kept=len(rows))
+    write_cache(cache, table, collection.graphs.take(rows), info)
+    settings = SETTINGS.replace("[model]", '[model]\nproperties = ["gap"]')
+    run_file.write_text(settings.replace("epochs = 2", "steps = 2"))
+
+    result = train(run_file, "--out", folder / "run")
+
+    assert result.exit_code == 0, result.output
+    statistics = load_weights(folder / "run/model.safetensors").networks.statistics
+    if n_copies == 1:
+        assert "not calibrated: gap: 12 crystals" in result.stderr
+        assert statistics.calibration is None
+    else:
+        assert statistics.calibration is not None
+        assert statistics.calibration.n.tolist() == [len(rows)]

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -32,6 +33,13 @@ def test_a_crystal_survives_its_line_to_the_last_bit(seed, number, crystal_of_gr
         np.testing.assert_array_equal(
             getattr(back.crystal, name), getattr(crystal, name)
         )
+
+
+def test_what_was_asked_and_predicted_is_kept(records):
+    asked = replace(records[0], condition={"gap": 2.0}, predicted={"gap": 1.8})
+    assert from_line(to_line(asked)).condition == {"gap": 2.0}
+    assert from_line(to_line(asked)).predicted == {"gap": 1.8}
+    assert "predicted" not in json.loads(to_line(records[0]))
 
 
 def test_any_program_can_read_the_atoms(records):

@@ -5,6 +5,7 @@ import torch
 
 from crystalgen.config import as_plain
 from crystalgen.generation.generator import Generator
+from crystalgen.generation.weights import load_weights
 from crystalgen.model.autoencoder import CrystalAutoencoder
 from crystalgen.model.checkpoint import save_checkpoint
 from crystalgen.model.statistics import count_statistics
@@ -43,3 +44,9 @@ def generator(checkpoint):
 @pytest.fixture(scope="session")
 def weights(generator):
     return generator.weights
+
+
+@pytest.fixture(scope="session")
+def told_weights(told_checkpoint):
+    """Weights that listen to the properties gap and energy."""
+    return load_weights(told_checkpoint)

@@ -1,0 +1,138 @@
+"""`predict`, `calibrate` and `generate --condition`."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from crystalgen.cli.app import app
+from crystalgen.datasets.cache import CacheInfo, write_cache
+from crystalgen.export.cif import cif_text
+from crystalgen.export.run_folder import read_manifest, read_records
+from crystalgen.generation.weights import load_weights
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch, crystals):
+    """A folder with a few CIFs, in which commands run."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "150")
+    for place in (0, 2):
+        crystal = crystals[place]
+        text = cif_text(crystal, identifier=crystal.formula)
+        (tmp_path / f"{crystal.formula}.cif").write_text(text)
+    return tmp_path
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, list(map(str, arguments)))
+
+
+def refused(result, *words):
+    """Whether a command ended with one line that holds some words."""
+    lines = [line for line in result.stderr.splitlines() if line]
+    assert result.exit_code == 1, result.output
+    assert len(lines) == 1, lines
+    assert all(word in lines[0] for word in ("error: ", *words)), lines
+    return True
+
+
+def test_properties_are_written_with_their_intervals(folder, told_checkpoint):
+    result = run("predict", "NaCl.cif", "MgO.cif", "--checkpoint", told_checkpoint)
+
+    assert result.exit_code == 0, result.output
+    assert "not calibrated" in result.stdout
+    with (folder / "properties.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["formula"] for row in rows] == ["NaCl", "MgO"]
+    for row in rows:
+        for name in ("gap", "energy"):
+            ends = (f"{name}_95_low", f"{name}_50_low", name, f"{name}_50_high")
+            assert sorted(map(float, (row[end] for end in ends))) == [
+                float(row[end]) for end in ends
+            ]
+
+
+def test_the_table_may_be_json_lines(folder, told_checkpoint):
+    options = ("--checkpoint", told_checkpoint, "--out", "table.jsonl")
+    assert run("predict", ".", *options).exit_code == 0
+    rows = [
+        json.loads(each) for each in (folder / "table.jsonl").read_text().splitlines()
+    ]
+    assert {row["id"] for row in rows} == {"NaCl", "MgO"}
+
+
+def test_weights_without_properties_predict_nothing(folder):
+    assert refused(run("predict", "NaCl.cif"), "mp-20", "without properties")
+    assert not (folder / "properties.csv").exists()
+
+
+def test_weights_are_calibrated_on_a_cache(folder, told_checkpoint, labelled):
+    many = 12
+    table, graphs = labelled
+    rows = np.tile(np.arange(len(table)), 2 * many)
+    info = CacheInfo(
+        source="toy",
+        license="",
+        citation="",
+        source_sha256="",
+        n_read=len(rows),
+        n_kept=len(rows),
+        symprec=0.1,
+        n_neighbours=12,
+    )
+    write_cache(folder / "val.safetensors", table.take(rows), graphs.take(rows), info)
+
+    result = run(
+        "calibrate", told_checkpoint, "val.safetensors", "--out", "better.safetensors"
+    )
+
+    assert result.exit_code == 0, result.output
+    assert f"gap on {len(rows)}" in result.stdout
+    assert load_weights(folder / "better.safetensors").name == "better"
+    options = ("--checkpoint", "better.safetensors")
+    assert "not calibrated" not in run("predict", "NaCl.cif", *options).stdout
+    again = run(
+        "calibrate", told_checkpoint, "val.safetensors", "--out", "better.safetensors"
+    )
+    assert refused(again, "exists already")
+
+
+def test_a_run_records_what_was_asked_and_what_is_predicted(folder, told_checkpoint):
+    options = ("--n", 3, "--checkpoint", told_checkpoint, "--out", "run")
+    result = run("generate", *options, "--condition", "gap=1:3", "--guidance", 1.5)
+
+    assert result.exit_code == 0, result.output
+    request = read_manifest(folder / "run").request
+    assert request["conditions"] == [{"name": "gap", "low": 1.0, "high": 3.0}]
+    assert request["guidance"] == 1.5
+    for record in read_records(folder / "run"):
+        assert 1 < record.condition["gap"] < 3
+        low, high = record.predicted["gap_80_low"], record.predicted["gap_80_high"]
+        assert low < record.predicted["gap"] < high
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--condition", "colour=1"), ("know no such property", "gap, energy")),
+        (("--condition", "gap=77"), ("expected values from",)),
+        (("--condition", "gap=3:1"), ("the lower value first",)),
+        (("--condition", "gap=1", "--condition", "gap=2"), ("asked for 2 times",)),
+        (("--guidance", 3), ("without a condition",)),
+        (("--condition", "gap=1", "--guidance", -1), ("expected a number from 0",)),
+    ],
+)
+def test_a_wrong_condition_is_one_line_and_writes_nothing(
+    folder, told_checkpoint, options, words
+):
+    result = run("generate", "--checkpoint", told_checkpoint, "--out", "run", *options)
+    assert refused(result, *words)
+    assert not (folder / "run").exists()
+
+
+def test_a_condition_that_is_misspelled_is_a_wrong_usage(folder):
+    assert run("generate", "--condition", "gap>2", "--out", "run").exit_code == 2
+    assert not (folder / "run").exists()
