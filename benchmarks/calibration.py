@@ -87,7 +87,7 @@ def main() -> None:
         scale=scale,
         labels=labels,
     )
-    kinds = {"as the networks say": None}
+    kinds: dict[str, Calibration | None] = {"as the networks say": None}
     if statistics.calibration is not None:
         kinds["calibrated"] = statistics.calibration
     report = {

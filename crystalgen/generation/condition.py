@@ -69,7 +69,7 @@ class Condition:
     def spelling(self) -> str:
         """As `parse` reads it.
 
-        >>> Condition(name="band_gap", low=2, high=2).spelling
+        >>> Condition(name="band_gap", low=2.0, high=2.0).spelling
         'band_gap=2'
         """
         values = f"{self.low:g}:{self.high:g}" if self.is_range else f"{self.low:g}"

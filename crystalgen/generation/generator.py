@@ -1,9 +1,10 @@
-"""The Python interface: load weights, sample, encode, reconstruct."""
+"""The Python interface: load weights, sample, predict, encode, reconstruct."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pymatgen.core import Structure
 
@@ -14,6 +15,9 @@ from crystalgen.generation.sampling import Sampling
 from crystalgen.generation.weights import Weights, load_weights
 from crystalgen.representation.conversion import from_structure
 from crystalgen.representation.crystal import SymmetricCrystal
+
+if TYPE_CHECKING:
+    from crystalgen.generation.prediction import Prediction
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +94,22 @@ class Generator:
         """
         for _, codes in self._encoded(structures):
             yield from codes
+
+    def predict(
+        self, structures: Iterable[Structure]
+    ) -> "Iterator[dict[str, Prediction]]":
+        """Properties of crystals with intervals, in the same order, by name.
+
+        Raises:
+            RequestError: The weights were trained without properties.
+            RepresentationError: A crystal is disordered or too large for the networks.
+        """
+        # torch-geometric takes seconds to import and is needed here only
+        from crystalgen.generation.prediction import predict
+
+        crystals = map(from_structure, structures)
+        while batch := list(islice(crystals, _BATCH)):
+            yield from predict(self.weights, batch)
 
     def reconstruct(self, structures: Iterable[Structure]) -> Iterator[Structure]:
         """Crystals decoded from the codes of given ones, in the same order.

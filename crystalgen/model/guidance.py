@@ -174,7 +174,7 @@ class PrototypeReader:
 
     def start(
         self, space_group: Int[Tensor, " crystals"]
-    ) -> tuple[Float[Tensor, "crystals channels"], Past]:
+    ) -> tuple[Float[Tensor, "crystals read"], Past]:
         """Read the groups, and what the crystals shall be like."""
         asked: list[Tensor | None] = [None]
         if self.guidance is not None:
@@ -185,7 +185,7 @@ class PrototypeReader:
 
     def step(
         self, token: Float[Tensor, "crystals channels"], past: Past
-    ) -> tuple[Float[Tensor, "crystals channels"], Past]:
+    ) -> tuple[Float[Tensor, "crystals read"], Past]:
         """Read one more orbit."""
         step = self.prior.transformer.step
         pasts = _halves(past) if self._is_double else (past,)
@@ -193,7 +193,7 @@ class PrototypeReader:
 
     def letter_logits(
         self,
-        hidden: Float[Tensor, "crystals channels"],
+        hidden: Float[Tensor, "crystals read"],
         space_group: Int[Tensor, " crystals"],
         last_letter: Int[Tensor, " crystals"],
     ) -> Float[Tensor, "crystals letters"]:
@@ -207,7 +207,7 @@ class PrototypeReader:
 
     def role_logits(
         self,
-        hidden: Float[Tensor, "crystals channels"],
+        hidden: Float[Tensor, "crystals read"],
         position: Int[Tensor, " crystals"],
         n_used: Int[Tensor, " crystals"],
     ) -> Float[Tensor, "crystals roles"]:

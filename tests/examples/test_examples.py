@@ -95,6 +95,17 @@ def test_elements_for_a_site_are_ranked_from_python(weights, tmp_path):
     assert all(line.startswith("Sr") and "O3: score" in line for line in said[1:])
 
 
+def test_crystals_are_drawn_on_condition_from_python(told_checkpoint, tmp_path):
+    said = run(
+        sys.executable,
+        EXAMPLES / "condition.py",
+        *("--condition", "gap=0:5", "--wanted", 1, "--most", 5),
+        *("--out", tmp_path, "--checkpoint", told_checkpoint),
+    )
+    assert "crystals" in said
+    assert said.count(": gap ") == len(list(tmp_path.glob("*.cif")))
+
+
 def test_the_training_example_is_as_short_as_it_says():
     settings = read_run_file(EXAMPLES / "embedded.toml")
     assert settings.data.train == "embedded"
