@@ -11,16 +11,17 @@ __all__ = [
     "Request",
     "__version__",
     "decorate",
+    "to_dataframe",
 ]
 
 if TYPE_CHECKING:
     from crystalgen.decoration import DecorationRequest, decorate
-    from crystalgen.generation import Condition, Generator, Request
+    from crystalgen.generation import Condition, Generator, Request, to_dataframe
 else:
 
     def __getattr__(name: str) -> object:
         """Import the generator when it is first asked for: torch costs seconds."""
-        if name in ("Condition", "Generator", "Request"):
+        if name in ("Condition", "Generator", "Request", "to_dataframe"):
             from crystalgen import generation
 
             return getattr(generation, name)

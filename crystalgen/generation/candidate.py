@@ -1,9 +1,9 @@
 """A generated crystal, and the count of what became of the draws."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crystalgen.representation.crystal import SymmetricCrystal
 
@@ -72,6 +72,23 @@ class Candidate:
         # pymatgen annotates its own stand-in for a missing ase
         atoms = AseAtomsAdaptor.get_atoms(self.structure, msonable=False)
         return atoms  # pyright: ignore[reportReturnType]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON and databases.
+
+        The structure is a dict of its own that monty's `MontyDecoder`, and thereby
+        pymatgen, atomate2 and jobflow, make a `Structure` of again.
+        """
+        return {
+            "index": self.index,
+            "formula": self.formula,
+            "space_group": self.space_group,
+            "wyckoff": list(self.crystal.wyckoff),
+            "is_neutral": self.is_neutral,
+            "log_prob": self.log_prob,
+            "codes": asdict(self.codes),
+            "structure": self.structure.as_dict(),
+        }
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,5 +1,8 @@
+import json
+
 import numpy as np
 import pytest
+from monty.json import MontyDecoder
 
 from crystalgen.generation.candidate import Candidate, Codes, Tally
 from crystalgen.representation.conversion import from_structure
@@ -30,6 +33,13 @@ def test_the_structure_has_the_group_of_the_candidate(candidate):
 
 def test_the_formula_is_reduced(candidate):
     assert candidate.formula == "TiO2"
+
+
+def test_a_dict_is_json_and_its_structure_is_decoded_by_others(candidate):
+    read = json.loads(json.dumps(candidate.as_dict()), cls=MontyDecoder)
+    assert read["structure"] == candidate.structure
+    assert read["codes"] == {"crystal": [1], "roles": [[2], [3]], "orbits": [[0], [4]]}
+    assert (read["index"], read["space_group"], read["formula"]) == (7, 136, "TiO2")
 
 
 def test_a_tally_begins_at_nothing():

@@ -1,0 +1,58 @@
+"""Candidates as a table, for screening in notebooks."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from crystalgen.generation.candidate import Candidate
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+def to_dataframe(candidates: Iterable[Candidate]) -> "DataFrame":
+    """One row for each candidate, indexed by the number of its draw.
+
+    Columns: formula, chemical_system ("Fe-O"), space_group, n_atoms and n_elements of
+    the primitive cell, volume_per_atom (Å^3), density (g/cm^3), is_neutral, log_prob
+    (nats) and structure (pymatgen's).
+
+    Args:
+        candidates: Taken to their end.
+    """
+    # half a second that no other use of candidates pays
+    from pandas import DataFrame
+
+    return DataFrame(
+        [
+            {
+                "index": each.index,
+                "formula": each.formula,
+                "chemical_system": each.structure.chemical_system,
+                "space_group": each.space_group,
+                "n_atoms": len(each.structure),
+                "n_elements": len(each.structure.elements),
+                "volume_per_atom": each.structure.volume / len(each.structure),
+                "density": float(each.structure.density),
+                "is_neutral": each.is_neutral,
+                "log_prob": each.log_prob,
+                "structure": each.structure,
+            }
+            for each in candidates
+        ],
+        columns=_COLUMNS,
+    ).set_index("index")
+
+
+_COLUMNS = [
+    "index",
+    "formula",
+    "chemical_system",
+    "space_group",
+    "n_atoms",
+    "n_elements",
+    "volume_per_atom",
+    "density",
+    "is_neutral",
+    "log_prob",
+    "structure",
+]
