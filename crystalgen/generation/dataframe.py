@@ -20,7 +20,7 @@ def to_dataframe(candidates: Iterable[Candidate]) -> "DataFrame":
         candidates: Taken to their end.
     """
     # half a second that no other use of candidates pays
-    from pandas import DataFrame
+    from pandas import DataFrame, Index
 
     return DataFrame(
         [
@@ -39,7 +39,7 @@ def to_dataframe(candidates: Iterable[Candidate]) -> "DataFrame":
             }
             for each in candidates
         ],
-        columns=_COLUMNS,
+        columns=Index(_COLUMNS),
     ).set_index("index")
 
 
