@@ -3,7 +3,7 @@
     crystalgen data build mp-20 --split train --out train.safetensors
     pip install -c constraints.txt chgnet==0.4.2
     python benchmarks/conditions.py --train train.safetensors [--checkpoint FILE]
-        [--n 100] [--seed 0] [--guidance 2] [--out conditions] [--targets LIST ...]
+        [--n 100] [--seed 0] [--guidance 3] [--out conditions] [--targets LIST ...]
 
 For each list of targets n crystals are drawn on condition, and n without. Figures are
 the median of the absolute error and the share within 0.25 eV (eV/atom) of the target,
@@ -112,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--checkpoint", type=Path, help="trained with properties")
     parser.add_argument("--n", type=int, default=100, help="crystals of each kind")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--guidance", type=float, default=2.0)
+    parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--out", type=Path, default=Path("conditions"))
     parser.add_argument("--targets", nargs="+", default=list(TARGETS))
     return parser

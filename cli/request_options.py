@@ -108,7 +108,7 @@ Guidance = Annotated[
     float | None,
     typer.Option(
         help="How hard to insist on conditions: 0 ignores them, 1 draws what they make"
-        " likely, more what is most typical of them, and less diverse. 2 if unset.",
+        " likely, more what is most typical of them, and less diverse. 3 if unset.",
         rich_help_panel=PROPERTIES,
         show_default=False,
     ),

@@ -23,7 +23,7 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     generator = Generator.load(arguments.checkpoint)
     wanted: Condition = arguments.condition
-    request = Request(n=arguments.most, conditions=(wanted,), guidance=2.0)
+    request = Request(n=arguments.most, conditions=(wanted,))
     n_kept = n_seen = 0
     for candidate in generator.sample(request, seed=0):
         n_seen += 1

@@ -13,7 +13,7 @@ from crystalgen.generation.spelling import (
     normal_systems,
 )
 
-GUIDANCE = 2.0
+GUIDANCE = 3.0
 """Guidance unless another is asked for."""
 
 

@@ -3,8 +3,8 @@
     log p(group | y) / p(group)  +  log p(prototype | group, y) / p(prototype | group)
 
 Known templates are drawn as often as they were seen, times this to the power of the
-guidance. So what was counted stays counted, and what was learnt says only how a
-condition changes it.
+guidance, `MOST_POWER` at most. So what was counted stays counted, and what was learnt
+says only how a condition changes it.
 """
 
 from dataclasses import dataclass
@@ -24,6 +24,9 @@ from crystalgen.model.tables import N_GROUPS
 
 BATCH = 256
 """Prototypes judged together."""
+MOST_POWER = 1.5
+"""Guidance beyond which templates are tilted no further: a few prototypes would crowd
+out the others, and properties come no nearer."""
 MOST = 60.0
 """Largest exponent of a factor, so that none leaves the range of numbers."""
 
@@ -67,7 +70,8 @@ class TemplateTilt:
     def _factors(
         self, gained: Float64[np.ndarray, " items"]
     ) -> Float64[np.ndarray, " items"]:
-        exponent = self.targets.weight * gained / self.temperature
+        power = min(self.targets.weight, MOST_POWER)
+        exponent = power * gained / self.temperature
         return np.exp(exponent.clip(-MOST, MOST))
 
     @torch.inference_mode()

@@ -102,6 +102,7 @@ def test_weights_are_calibrated_on_a_cache(folder, told_checkpoint, labelled):
 
 def test_a_run_records_what_was_asked_and_what_is_predicted(folder, told_checkpoint):
     options = ("--n", 3, "--checkpoint", told_checkpoint, "--out", "run")
+    options += ("--max-atoms", 6, "--allow-known")
     result = run("generate", *options, "--condition", "gap=1:3", "--guidance", 1.5)
 
     assert result.exit_code == 0, result.output
@@ -121,7 +122,7 @@ def test_a_run_records_what_was_asked_and_what_is_predicted(folder, told_checkpo
         (("--condition", "gap=77"), ("expected values from",)),
         (("--condition", "gap=3:1"), ("the lower value first",)),
         (("--condition", "gap=1", "--condition", "gap=2"), ("asked for 2 times",)),
-        (("--guidance", 3), ("without a condition",)),
+        (("--guidance", 4), ("without a condition",)),
         (("--condition", "gap=1", "--guidance", -1), ("expected a number from 0",)),
     ],
 )

