@@ -4,6 +4,7 @@
     pip install -c constraints.txt chgnet==0.4.2
     python benchmarks/conditions.py --train train.safetensors [--checkpoint FILE]
         [--n 100] [--seed 0] [--guidance 3] [--out conditions] [--targets LIST ...]
+        [--table table.md]
 
 For each list of targets n crystals are drawn on condition, and n without. Figures are
 the median of the absolute error and the share within 0.25 eV (eV/atom) of the target,
@@ -33,6 +34,7 @@ from rich.progress import track
 from scipy.stats import binomtest
 
 from command_line import shown_command
+from crystalgen.export.run_folder import write_whole
 from crystalgen.generation import Condition, Generator, Request
 from crystalgen.generation.candidate import Candidate
 from crystalgen.generation.prediction import predict
@@ -102,6 +104,8 @@ def main() -> None:
         "targets": results,
     }
     print(json.dumps(report, indent=2))  # noqa: T201
+    if arguments.table:
+        write_whole(arguments.table, _table(results))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -114,6 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--out", type=Path, default=Path("conditions"))
+    parser.add_argument("--table", type=Path, help="figures in Markdown, for the docs")
     parser.add_argument("--targets", nargs="+", default=list(TARGETS))
     return parser
 
@@ -237,6 +242,27 @@ def _figures(condition: Condition, told: Judged, free: Judged) -> dict[str, Any]
         }
         for judge, values in judges.items()
     }
+
+
+def _table(results: Mapping[str, Any]) -> str:
+    """The figures as a table in Markdown."""
+    lines = [
+        "| asked | judged by | median error | without | within 0.25 | without |",
+        "|---|---|--:|--:|--:|--:|",
+    ]
+    for text, found in results.items():
+        for condition in _conditions(text):
+            for judge, figures in found[condition.name].items():
+                told, free = figures["on condition"], figures["without"]
+                name = condition.name if "," in text else ""
+                cells = (
+                    f"`{text}`{' ' * bool(name)}{name}",
+                    judge,
+                    *(f"{each['median absolute error']:.2f}" for each in (told, free)),
+                    *(f"{each[f'within {NEAR} %']:.0f} %" for each in (told, free)),
+                )
+                lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
 
 
 def _nearness(

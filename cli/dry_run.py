@@ -30,13 +30,14 @@ def say_what_would_be(
     from crystalgen.generation.request_json import to_fields
 
     fields = to_fields(request)
+    asked = {**fields, "conditions": [each.spelling for each in request.conditions]}
     found = outlook(generator.weights, request, seed=seed)
     if as_json:
         entry = {"request": fields, "seed": seed, **asdict(found)}
         typer.echo(json.dumps({**entry, "seconds": found.seconds}, indent=2))
         return
     table = Table(show_header=False)
-    for name, value in fields.items():
+    for name, value in asked.items():
         if value not in (None, [], "", False) or name == "charge_neutral":
             shown = ", ".join(map(str, value)) if isinstance(value, list) else value
             table.add_row(name.replace("_", " "), str(shown))
