@@ -259,7 +259,9 @@ def told_checkpoint(labelled, tiny_config, tmp_path_factory):
     config = replace(tiny_config, properties=names)
     with torch.random.fork_rng():
         torch.manual_seed(3)
-        model = CrystalAutoencoder(config, count_statistics(*labelled, names))
+        crystals, graphs = labelled
+        statistics = count_statistics(crystals, graphs, names)
+        model = CrystalAutoencoder(config, statistics)
         with torch.no_grad():
             for name, parameter in model.named_parameters():
                 if ".given" in name:
