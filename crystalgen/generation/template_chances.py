@@ -20,10 +20,10 @@ from crystalgen.generation.template_tilt import TemplateTilt, Tilt
 from crystalgen.generation.weights import Weights
 from crystalgen.model.tables import N_GROUPS
 
-NEW_SHARE = 1.0
-"""Share of Good and Turing's estimate of the chance that a crystal has a new prototype
-(prototypes seen once among the crystals of its group) that is drawn from the
-autoregressive prior."""
+NEW_SHARE = 1.25
+"""How often the autoregressive prior draws a new prototype, relative to Good and
+Turing's estimate of the chance that a crystal has one (prototypes seen once among the
+crystals of its group): a little more, because some draws turn out to be known."""
 
 
 TINY = 1e-300
