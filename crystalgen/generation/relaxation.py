@@ -1,6 +1,6 @@
 """Brings decoded crystals to rest with the learnt relaxer, within their space groups.
 
-A few steps of the relaxer (`crystalgen.model.relaxer`): each moves atoms along what is
+Three steps of the relaxer (`crystalgen.model.relaxer`): each moves atoms along what is
 free of their orbits and stretches the cell as its crystal system allows. There is no
 energy and no force field in it; it corrects the decoder as training crystals would have
 it, in some milliseconds per crystal.
@@ -8,7 +8,7 @@ it, in some milliseconds per crystal.
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float64, Int
+from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 
 from crystalgen.model.atoms import (
@@ -24,13 +24,18 @@ from crystalgen.model.cell import lattice_vectors
 from crystalgen.model.motion import shifted, stretched
 from crystalgen.model.relaxer import CUTOFF, Relaxer
 from crystalgen.model.tables import symmetry_tables
-from crystalgen.symmetry.lattice import constrain
+from crystalgen.symmetry.lattice import constrain, lattice_matrix
 from crystalgen.symmetry.wyckoff import crystal_system
 
 STEPS = 3
 """Steps of the relaxer."""
-STEP_SIZE = 1.0
-"""Share of a predicted change that is made."""
+MAX_SHIFT = 0.4
+"""Å; longer shifts in one step are shortened, for the relaxer learnt from smaller
+errors and says little about larger ones."""
+MAX_STRAIN = 0.1
+"""The same of strains (Frobenius norm)."""
+MAX_GROWTH = 0.4
+"""Change of the logarithm of the volume beyond which a crystal is left as it was."""
 MIN_VOLUME = 3.0
 """Å^3 per atom; denser cells are beyond repair and left as they are."""
 MIN_SPACING = 1.0
@@ -71,6 +76,8 @@ def relax(
     for _ in range(STEPS):
         sites = _step(networks.relaxer, sites, of_orbit[some.present])
     for row, count, (_, _, moved, cell) in zip(rows, n_orbits, sites, strict=True):
+        if not _is_near(parameters[row], cell):
+            continue
         coords[row, :count] = np.minimum(moved - np.floor(moved), 1 - 2**-24)
         parameters[row] = cell
     return coords, parameters
@@ -88,8 +95,10 @@ def _step(
     lattice = lattices(atoms, lattice)
     vectors = pair_vectors(atoms, coords.float(), lattice.float())
     change = relaxer(species, atoms, vectors)
-    moved = shifted(atoms, coords, lattice, STEP_SIZE * change.shift).cpu().numpy()
-    cells = stretched(atoms, lattice, STEP_SIZE * change.strain).cpu().numpy()
+    shift = _shortened(change.shift, MAX_SHIFT)
+    strain = _shortened(change.strain.flatten(1), MAX_STRAIN).unflatten(1, (3, 3))
+    moved = shifted(atoms, coords, lattice, shift).cpu().numpy()
+    cells = stretched(atoms, lattice, strain).cpu().numpy()
     starts = table.orbit_offsets
     return [
         (
@@ -100,6 +109,20 @@ def _step(
         )
         for row, site in enumerate(sites)
     ]
+
+
+def _shortened(
+    vectors: Float[Tensor, "rows components"], longest: float
+) -> Float[Tensor, "rows components"]:
+    """The same vectors, none longer than a bound."""
+    lengths = vectors.norm(dim=1, keepdim=True)
+    return vectors * (longest / lengths.clamp(min=longest))
+
+
+def _is_near(before: Float64[np.ndarray, "6"], after: Float64[np.ndarray, "6"]) -> bool:
+    """Whether a cell has about the volume that it had."""
+    volumes = np.linalg.det([lattice_matrix(before), lattice_matrix(after)])
+    return bool(abs(np.log(volumes[1] / volumes[0])) <= MAX_GROWTH)
 
 
 def _can_relax(

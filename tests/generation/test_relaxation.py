@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from crystalgen.generation.decoding import assemble, to_arrays
-from crystalgen.generation.relaxation import relax
+from crystalgen.generation.relaxation import MAX_GROWTH, relax
+from crystalgen.model.cell import lattice_vectors
 from crystalgen.model.collate import collate
 from crystalgen.model.relaxer import Relaxer
 from crystalgen.representation.conversion import expand
@@ -87,6 +88,15 @@ def test_a_crystal_does_not_depend_on_the_others(autoencoder, batch, start):
         )
     for one, two in zip(alone, together, strict=True):
         np.testing.assert_allclose(one[0], two[12], atol=1e-5)
+
+
+@pytest.mark.parametrize("strength", [1.0, 10.0, 100.0])
+def test_no_crystal_is_blown_up_or_crushed(autoencoder, batch, start, strength):
+    networks = with_relaxer(autoencoder, strength=strength)
+    before = lattice_vectors(torch.from_numpy(start[1])).det()
+    parameters = torch.from_numpy(relaxed(networks, batch, start)[1])
+    change = (lattice_vectors(parameters).det() / before).log().abs()
+    assert change.max() <= MAX_GROWTH + 1e-6
 
 
 def test_cells_that_are_no_crystals_are_left_alone(autoencoder, batch, start):
