@@ -132,7 +132,8 @@ class TemplateChances:
         factor = 1.0 if tilt is None else tilt.prototypes[self.fits]
         seen = np.bincount(groups, counts * factor, minlength=N_GROUPS + 1)
         once = np.bincount(groups, (counts == 1) * factor, minlength=N_GROUPS + 1)
-        chance = np.where(seen > 0, NEW_SHARE * once / np.maximum(seen, TINY), 1.0)
+        wanted = np.where(seen > 0, NEW_SHARE * once / np.maximum(seen, TINY), 1.0)
+        chance = np.minimum(wanted, 1.0)
         if self.constraints:
             for number in np.flatnonzero(once).tolist():
                 chance[number] *= self.can_build(number)

@@ -65,7 +65,8 @@ def test_the_table_may_be_json_lines(folder, told_checkpoint):
 
 
 def test_weights_without_properties_predict_nothing(folder):
-    assert refused(run("predict", "NaCl.cif"), "mp-20", "without properties")
+    told = run("predict", "NaCl.cif", "--checkpoint", "perov-5")
+    assert refused(told, "perov-5", "without properties")
     assert not (folder / "properties.csv").exists()
 
 
