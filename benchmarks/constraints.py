@@ -7,8 +7,7 @@ random one of them makes a random mixed request, so most can be fulfilled. For e
 request one block of 128 draws is made as `crystalgen generate` makes it. Every valid
 crystal is judged by pymatgen and spglib alone: composition and atoms of the primitive
 cell that spglib finds, and its space group. Prints the share that complies, requests
-refused, and valid and unique crystals per second of the CPU, which a busy machine
-stretches less than the clock, next to those without constraints in the same process.
+refused, and valid and unique crystals per second of the CPU, next to those without.
 """
 
 import argparse

@@ -8,7 +8,15 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from crystalgen.cli.model_options import Checkpoint, Device, Overwrite, PassOver, load
+from crystalgen.cli.model_options import (
+    Checkpoint,
+    Crystals,
+    Device,
+    Overwrite,
+    PassOver,
+    Workers,
+    load,
+)
 from crystalgen.cli.report import user_errors
 from crystalgen.errors import ExportError
 
@@ -24,23 +32,14 @@ SUFFIXES = (".csv", ".jsonl")
 
 @user_errors
 def encode(
-    crystals: Annotated[
-        list[str],
-        typer.Argument(
-            help="CIF, POSCAR or extxyz files, folders of them, runs of `generate`,"
-            " tables with a cif column, caches of `data build`.",
-            show_default=False,
-        ),
-    ],
+    crystals: Crystals,
     out: Annotated[
         Path, typer.Option(help="Table to write, as .csv or as .jsonl.")
     ] = Path("codes.csv"),
     pass_over: PassOver = False,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes; one for each core if unset.")
-    ] = None,
+    workers: Workers = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Write the discrete codes of crystals, a row for each.

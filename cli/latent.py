@@ -10,7 +10,7 @@ from rich.progress import track
 from rich.table import Table
 
 from crystalgen.cli.encode import read_watched
-from crystalgen.cli.model_options import Checkpoint, Device, PassOver, load
+from crystalgen.cli.model_options import Checkpoint, Device, PassOver, Workers, load
 from crystalgen.cli.report import user_errors
 
 if TYPE_CHECKING:
@@ -49,9 +49,7 @@ def map_(
     pass_over: PassOver = False,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes; one for each core if unset.")
-    ] = None,
+    workers: Workers = None,
 ) -> None:
     """Measure what each codebook says about element, group, neighbours and gap.
 

@@ -10,6 +10,17 @@ from crystalgen.cli.machine_options import check_device
 if TYPE_CHECKING:
     from crystalgen.generation.weights import Weights
 
+Crystals = Annotated[
+    list[str],
+    typer.Argument(
+        help="CIF, POSCAR or extxyz files, folders of them, runs of `generate`,"
+        " tables with a cif column, caches of `data build`.",
+        show_default=False,
+    ),
+]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Processes; one for each core if unset.")
+]
 Checkpoint = Annotated[
     Path | None,
     typer.Option(

@@ -9,7 +9,15 @@ from rich.progress import track
 from rich.table import Table
 
 from crystalgen.cli.encode import check_table
-from crystalgen.cli.model_options import Checkpoint, Device, Overwrite, PassOver, load
+from crystalgen.cli.model_options import (
+    Checkpoint,
+    Crystals,
+    Device,
+    Overwrite,
+    PassOver,
+    Workers,
+    load,
+)
 from crystalgen.cli.report import user_errors
 
 if TYPE_CHECKING:
@@ -26,23 +34,14 @@ FEW = 20
 
 @user_errors
 def predict(
-    crystals: Annotated[
-        list[str],
-        typer.Argument(
-            help="CIF, POSCAR or extxyz files, folders of them, runs of `generate`,"
-            " tables with a cif column, caches of `data build`.",
-            show_default=False,
-        ),
-    ],
+    crystals: Crystals,
     out: Annotated[
         Path, typer.Option(help="Table to write, as .csv or as .jsonl.")
     ] = Path("properties.csv"),
     pass_over: PassOver = False,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes; one for each core if unset.")
-    ] = None,
+    workers: Workers = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Predict the properties that the weights were trained with, a row per crystal.
