@@ -22,6 +22,10 @@ class Row:
     tried: set[tuple[int, ...]] = field(default_factory=set)
     candidate: Candidate | None = None
     fault: str = ""
+    restless: Candidate | None = None
+    """The one nearest to rest of those with no other fault."""
+    unrest: float = float("inf")
+    """How far from rest it is, Å."""
     redrawn: Counter[str] = field(default_factory=Counter)
 
     @property

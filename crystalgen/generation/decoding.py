@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from crystalgen.generation.relaxation import relax
+from crystalgen.generation.relaxation import Relaxed, relax
 from crystalgen.model.autoencoder import GenerativeNetworks
 from crystalgen.model.batch import Geometry, Templates
 from crystalgen.model.cell import lattice_parameters
@@ -41,6 +41,7 @@ class GeometryDraw:
             most likely geometry.
         coords: Free coordinates in [0, 1).
         lattice_parameters: a, b, c in Å, alpha, beta, gamma in degrees.
+        unrest: How far from rest each crystal is, Å, see `Relaxed`.
         log_prob: Log-probability of the codes given template and species.
     """
 
@@ -48,6 +49,7 @@ class GeometryDraw:
     orbit_codes: Int[Tensor, "crystals orbits codes"]
     coords: Float64[np.ndarray, "crystals orbits 3"]
     lattice_parameters: Float64[np.ndarray, "crystals 6"]
+    unrest: Float64[np.ndarray, " crystals"]
     log_prob: Float[Tensor, " crystals"]
 
 
@@ -87,14 +89,13 @@ def draw_geometry(
             temperature=temperature,
             guidance=guidance and guidance.rows(rows),
         )
-    coords, parameters = decode_geometry(
-        networks, templates, species, orbit_codes, crystal_codes
-    )
+    decoded = decode_geometry(networks, templates, species, orbit_codes, crystal_codes)
     return GeometryDraw(
         crystal_codes=crystal_codes,
         orbit_codes=orbit_codes,
-        coords=coords,
-        lattice_parameters=parameters,
+        coords=decoded.coords,
+        lattice_parameters=decoded.parameters,
+        unrest=decoded.unrest,
         log_prob=log_prob,
     )
 
@@ -140,7 +141,7 @@ def decode_geometry(
     species: Int[Tensor, "crystals roles"],
     orbit_codes: Int[Tensor, "crystals orbits codes"],
     crystal_codes: Int[Tensor, "crystals codes"],
-) -> tuple[Float64[np.ndarray, "crystals orbits 3"], Float64[np.ndarray, "crystals 6"]]:
+) -> Relaxed:
     """Most likely coordinates and cell (Å, degrees) of given codes and species.
 
     Crystals are brought to rest where the networks have a relaxer.

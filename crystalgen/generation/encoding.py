@@ -93,7 +93,7 @@ def decode(
         ),
     )
     species = logits.argmax(dim=-1) * batch.role_present(logits.shape[1])
-    coords, parameters = decode_geometry(
+    decoded = decode_geometry(
         networks,
         batch,
         species,
@@ -101,7 +101,12 @@ def decode(
         torch.tensor([each.crystal for each in codes], device=weights.device),
     )
     return [
-        assemble(prototype, species[row].tolist(), coords[row], parameters[row])
+        assemble(
+            prototype,
+            species[row].tolist(),
+            decoded.coords[row],
+            decoded.parameters[row],
+        )
         for row, prototype in enumerate(prototypes)
     ]
 

@@ -18,6 +18,10 @@ from crystalgen.representation.crystal import SymmetricCrystal
 
 GEOMETRIES_DRAWN = (1, 2, 3, 3, 3)
 """Geometries drawn for each row in each round."""
+MAX_UNREST = 0.05
+"""Å; crystals farther from rest are drawn again: their elements do not fit."""
+REST_ROUNDS = 3
+"""Rounds after which the crystal nearest to rest is taken, however far it is."""
 
 
 def choose_geometry(block: Block, rows: list[Row], number: int) -> None:
@@ -44,6 +48,7 @@ def choose_geometry(block: Block, rows: list[Row], number: int) -> None:
         tight: Candidate | None = None
         for place in range(start, start + n_drawn):
             _take_geometry(block, index, row, drawn, place)
+            _ask_for_rest(block, row, number, drawn.unrest[place])
             if row.fault == "distance":
                 tight = tight or row.candidate
             if not row.fault:
@@ -52,10 +57,28 @@ def choose_geometry(block: Block, rows: list[Row], number: int) -> None:
                 row.redrawn[row.fault] += 1
         if row.fault and tight is not None and block.rounds > 1:
             crowded[index] = tight
-    _separate(block, rows, crowded)
+    _separate(block, rows, crowded, number)
     for index in ready.tolist():
-        if rows[index].fault and not is_last:
-            rows[index].composition = None
+        _end_round(rows[index], number, is_last=is_last)
+
+
+def _end_round(row: Row, number: int, *, is_last: bool) -> None:
+    """Take a crystal that is not at rest if it is late; else ask for other species."""
+    if row.fault and row.restless and number + 1 >= REST_ROUNDS:
+        row.candidate, row.fault = row.restless, ""
+    if row.fault and not is_last:
+        row.composition = None
+
+
+def _ask_for_rest(block: Block, row: Row, number: int, unrest: float) -> None:
+    """Count a crystal that did not come to rest as faulty, but remember the best."""
+    can_rest = block.weights.networks.relaxer is not None
+    is_asked = can_rest and block.rounds > 1 and number < REST_ROUNDS
+    if row.fault or not is_asked or unrest <= MAX_UNREST:
+        return
+    if unrest < row.unrest or row.restless is None:
+        row.restless, row.unrest = row.candidate, unrest
+    row.fault = "unrest"
 
 
 def _is_first(block: Block, row: Row) -> bool:
@@ -70,7 +93,9 @@ def _is_first(block: Block, row: Row) -> bool:
     return is_first
 
 
-def _separate(block: Block, rows: list[Row], crowded: Mapping[int, Candidate]) -> None:
+def _separate(
+    block: Block, rows: list[Row], crowded: Mapping[int, Candidate], number: int
+) -> None:
     """Move the atoms of crowded crystals apart; take those that then pass."""
     if not crowded:
         return
@@ -80,8 +105,10 @@ def _separate(block: Block, rows: list[Row], crowded: Mapping[int, Candidate]) -
     )
     for (index, candidate), crystal in zip(crowded.items(), crystals, strict=True):
         if not _fault(block, crystal):
-            rows[index].candidate = replace(candidate, crystal=crystal)
-            rows[index].fault = ""
+            row = rows[index]
+            row.candidate = replace(candidate, crystal=crystal)
+            row.fault = ""
+            _ask_for_rest(block, row, number, np.inf)
 
 
 def _geometry(

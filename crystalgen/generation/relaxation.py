@@ -3,8 +3,11 @@
 Three steps of the relaxer (`crystalgen.model.relaxer`): each moves atoms along what is
 free of their orbits and stretches the cell as its crystal system allows. There is no
 energy and no force field in it; it corrects the decoder as training crystals would have
-it, in some milliseconds per crystal.
+it, in some milliseconds per crystal. How far the last step goes tells crystals that
+came to rest from those that did not.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,6 +15,7 @@ from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 
 from crystalgen.model.atoms import (
+    AtomBatch,
     Site,
     collate_atoms,
     lattices,
@@ -22,7 +26,7 @@ from crystalgen.model.autoencoder import GenerativeNetworks
 from crystalgen.model.batch import Templates
 from crystalgen.model.cell import lattice_vectors
 from crystalgen.model.motion import shifted, stretched
-from crystalgen.model.relaxer import CUTOFF, Relaxer
+from crystalgen.model.relaxer import CUTOFF, Change, Relaxer
 from crystalgen.model.tables import symmetry_tables
 from crystalgen.symmetry.lattice import constrain, lattice_matrix
 from crystalgen.symmetry.wyckoff import crystal_system
@@ -36,10 +40,28 @@ MAX_STRAIN = 0.1
 """The same of strains (Frobenius norm)."""
 MAX_GROWTH = 0.4
 """Change of the logarithm of the volume beyond which a crystal is left as it was."""
+STRAIN_LENGTH = 1.5
+"""Å; how a strain weighs against a shift in what is left at the end."""
 MIN_VOLUME = 3.0
 """Å^3 per atom; denser cells are beyond repair and left as they are."""
 MIN_SPACING = 1.0
 """Å between lattice planes; the same of flatter cells."""
+
+
+class Relaxed(NamedTuple):
+    """Crystals after the last step.
+
+    Attributes:
+        coords: Free coordinates in [0, 1).
+        parameters: a, b, c in Å, alpha, beta, gamma in degrees.
+        unrest: How far the last step went, Å: the longest shift of an atom, or the
+            strain times `STRAIN_LENGTH` if that is more. Infinite where steps led
+            nowhere and the crystal was left as it was; 0 without a relaxer.
+    """
+
+    coords: Float64[np.ndarray, "crystals orbits 3"]
+    parameters: Float64[np.ndarray, "crystals 6"]
+    unrest: Float64[np.ndarray, " crystals"]
 
 
 def relax(
@@ -48,8 +70,8 @@ def relax(
     species: Int[Tensor, "crystals roles"],
     coords: Float64[np.ndarray, "crystals orbits 3"],
     parameters: Float64[np.ndarray, "crystals 6"],
-) -> tuple[Float64[np.ndarray, "crystals orbits 3"], Float64[np.ndarray, "crystals 6"]]:
-    """Coordinates in [0, 1) and lattice parameters (Å, degrees) of crystals at rest.
+) -> Relaxed:
+    """Bring crystals to rest.
 
     Args:
         networks: With or without a relaxer; without one, nothing changes.
@@ -58,9 +80,12 @@ def relax(
         coords: Free coordinates before.
         parameters: Lattice parameters before.
     """
+    if networks.relaxer is None:
+        return Relaxed(coords, parameters, np.zeros(len(coords)))
+    unrest = np.full(len(coords), np.inf)
     rows = np.flatnonzero(_can_relax(templates, parameters))
-    if networks.relaxer is None or not len(rows):
-        return coords, parameters
+    if not len(rows):
+        return Relaxed(coords, parameters, unrest)
     some = templates.rows(torch.from_numpy(rows).to(species.device))
     wyckoff = symmetry_tables().letter[some.position.cpu()].tolist()
     groups = some.space_group.tolist()
@@ -73,20 +98,24 @@ def relax(
             groups, wyckoff, n_orbits, rows, strict=True
         )
     ]
+    lengths = np.zeros(len(rows))
     for _ in range(STEPS):
-        sites = _step(networks.relaxer, sites, of_orbit[some.present])
-    for row, count, (_, _, moved, cell) in zip(rows, n_orbits, sites, strict=True):
+        sites, lengths = _step(networks.relaxer, sites, of_orbit[some.present])
+    for row, count, (_, _, moved, cell), length in zip(
+        rows, n_orbits, sites, lengths, strict=True
+    ):
         if not _is_near(parameters[row], cell):
             continue
+        unrest[row] = length
         coords[row, :count] = np.minimum(moved - np.floor(moved), 1 - 2**-24)
         parameters[row] = cell
-    return coords, parameters
+    return Relaxed(coords, parameters, unrest)
 
 
 def _step(
     relaxer: Relaxer, sites: list[Site], species: Int[Tensor, " orbits"]
-) -> list[Site]:
-    """Move every crystal once."""
+) -> tuple[list[Site], Float64[np.ndarray, " crystals"]]:
+    """Move every crystal once; also tell how far each wanted to move, Å."""
     table = list_atoms(sites, radius=CUTOFF)
     atoms = collate_atoms(table, np.arange(len(sites))).to(species.device)
     coords = torch.from_numpy(np.concatenate([site[2] for site in sites]))
@@ -100,7 +129,7 @@ def _step(
     moved = shifted(atoms, coords, lattice, shift).cpu().numpy()
     cells = stretched(atoms, lattice, strain).cpu().numpy()
     starts = table.orbit_offsets
-    return [
+    stepped = [
         (
             site[0],
             site[1],
@@ -109,6 +138,16 @@ def _step(
         )
         for row, site in enumerate(sites)
     ]
+    return stepped, _lengths(atoms, change)
+
+
+def _lengths(atoms: AtomBatch, change: Change) -> Float64[np.ndarray, " crystals"]:
+    """The longest shift of each crystal, or its strain as a length."""
+    # what symmetry forbids is no part of the step
+    shift = change.shift.norm(dim=1) * atoms.free.any(dim=1)
+    strain = STRAIN_LENGTH * change.strain.flatten(1).norm(dim=1)
+    longest = strain.scatter_reduce(0, atoms.crystal, shift, "amax")
+    return longest.double().cpu().numpy()
 
 
 def _shortened(

@@ -116,7 +116,7 @@ def _decode(
 ) -> list[Decoded]:
     prototypes, batch = templates_of(weights, templates)
     species = _species(weights, batch, codes)
-    coords, parameters = decode_geometry(
+    decoded = decode_geometry(
         weights.networks,
         batch,
         species,
@@ -128,7 +128,10 @@ def _decode(
         Decoded(
             codes=each,
             crystal=_built(
-                prototype, species[row].tolist(), coords[row], parameters[row]
+                prototype,
+                species[row].tolist(),
+                decoded.coords[row],
+                decoded.parameters[row],
             ),
             log_likelihood=likely[row],
         )

@@ -1,7 +1,9 @@
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from crystalgen.generation.checks import fault_of, is_known
 from crystalgen.generation.decoding import NO_CODE
@@ -9,6 +11,7 @@ from crystalgen.generation.drawing import ROUNDS, draw_block
 from crystalgen.generation.request import Request
 from crystalgen.generation.species_rounds import CLASS_ROUNDS
 from crystalgen.generation.templates import TemplateSource
+from crystalgen.model.relaxer import Relaxer
 from crystalgen.representation.crystal import SymmetricCrystal
 from crystalgen.representation.framework import protostructure
 from crystalgen.representation.neutrality import are_metals, is_neutral
@@ -220,3 +223,43 @@ def test_outcomes_do_not_depend_on_other_draws_of_the_block(
         np.testing.assert_allclose(
             one.crystal.lattice_parameters, two.crystal.lattice_parameters, rtol=1e-4
         )
+
+
+def with_relaxer(weights, *, bias):
+    """Weights whose relaxer stretches every cell by the same, whatever the crystal."""
+    networks = deepcopy(weights.networks)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        relaxer = Relaxer(8, 1)
+    with torch.no_grad():
+        relaxer.strength[-1].bias[1] = bias
+    networks.relaxer = relaxer.eval()
+    return replace(weights, networks=networks)
+
+
+def test_without_a_relaxer_nobody_asks_for_rest(weights, templates):
+    networks = deepcopy(weights.networks)
+    networks.relaxer = None
+    plain = replace(weights, networks=networks)
+    outcomes = draw(plain, templates, rounds=ROUNDS)
+    assert not any(outcome.redrawn["unrest"] for outcome in outcomes)
+
+
+def test_crystals_that_find_no_rest_are_tried_again_and_taken_in_the_end(
+    weights, templates
+):
+    # a strain of 0.1 sqrt(3) * bias / 3 in each step, worth more than MAX_UNREST
+    restless = with_relaxer(weights, bias=1.0)
+    outcomes = draw(restless, templates, rounds=ROUNDS)
+    assert sum(outcome.redrawn["unrest"] for outcome in outcomes) > len(outcomes) / 4
+    assert not any(outcome.fault == "unrest" for outcome in outcomes)
+    for outcome in outcomes:
+        if not outcome.fault:
+            crystal = made(outcome).crystal
+            assert not fault_of(crystal, weights)
+
+
+def test_the_first_draw_is_taken_however_restless(weights, templates):
+    outcomes = draw(with_relaxer(weights, bias=1.0), templates, rounds=1)
+    assert not any(outcome.fault == "unrest" for outcome in outcomes)
+    assert not any(outcome.redrawn for outcome in outcomes)

@@ -46,7 +46,7 @@ def relaxed(networks, batch, start):
 def test_without_a_relaxer_nothing_changes(autoencoder, batch, start):
     networks = deepcopy(autoencoder.generative)
     networks.relaxer = None
-    coords, parameters = relaxed(networks, batch, start)
+    coords, parameters, _ = relaxed(networks, batch, start)
     assert coords is start[0]
     assert parameters is start[1]
 
@@ -54,7 +54,7 @@ def test_without_a_relaxer_nothing_changes(autoencoder, batch, start):
 @pytest.mark.parametrize("seed", range(3))
 def test_groups_and_positions_are_kept(autoencoder, batch, start, crystals, seed):
     networks = with_relaxer(autoencoder, seed=seed)
-    coords, parameters = relaxed(networks, batch, start)
+    coords, parameters, _ = relaxed(networks, batch, start)
     assert np.abs(parameters - start[1]).max() > 1e-3
     assert np.abs(coords - start[0]).max() > 1e-4
     assert ((coords >= 0) & (coords < 1)).all()
@@ -109,3 +109,13 @@ def test_cells_that_are_no_crystals_are_left_alone(autoencoder, batch, start):
         np.testing.assert_array_equal(after[0][row], coords[row])
         np.testing.assert_array_equal(after[1][row], parameters[row])
     assert (after[1][0] != parameters[0]).any()
+
+
+def test_unrest_is_the_last_step_and_infinite_where_there_is_none(
+    autoencoder, batch, start
+):
+    still = with_relaxer(autoencoder, strength=0.0)
+    assert (relaxed(still, batch, start).unrest == 0).all()
+    assert (relaxed(with_relaxer(autoencoder), batch, start).unrest > 0).all()
+    flat = start[1] * np.array([1, 1, 1e-3, 1, 1, 1])
+    assert (relaxed(still, batch, (start[0], flat)).unrest == np.inf).all()
