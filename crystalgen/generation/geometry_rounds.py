@@ -18,9 +18,9 @@ from crystalgen.representation.crystal import SymmetricCrystal
 
 GEOMETRIES_DRAWN = (1, 2, 3, 3, 3)
 """Geometries drawn for each row in each round."""
-MAX_UNREST = 0.05
+MAX_UNREST = 0.1
 """Å; crystals farther from rest are drawn again: their elements do not fit."""
-REST_ROUNDS = 3
+REST_ROUNDS = 2
 """Rounds after which the crystal nearest to rest is taken, however far it is."""
 
 
