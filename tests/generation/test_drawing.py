@@ -232,7 +232,8 @@ def with_relaxer(weights, *, bias):
         torch.manual_seed(0)
         relaxer = Relaxer(8, 1)
     with torch.no_grad():
-        relaxer.strength[-1].bias[1] = bias
+        _, shifts = relaxer.strength[-1].parameters()
+        shifts[1] = bias
     networks.relaxer = relaxer.eval()
     return replace(weights, networks=networks)
 
@@ -248,8 +249,8 @@ def test_without_a_relaxer_nobody_asks_for_rest(weights, templates):
 def test_crystals_that_find_no_rest_are_tried_again_and_taken_in_the_end(
     weights, templates
 ):
-    # a strain of 0.1 sqrt(3) * bias / 3 in each step, worth more than MAX_UNREST
-    restless = with_relaxer(weights, bias=1.0)
+    # a strain of 0.1 bias / sqrt(3) in each step: 0.11 Å, more than MAX_UNREST
+    restless = with_relaxer(weights, bias=1.3)
     outcomes = draw(restless, templates, rounds=ROUNDS)
     assert sum(outcome.redrawn["unrest"] for outcome in outcomes) > len(outcomes) / 4
     assert not any(outcome.fault == "unrest" for outcome in outcomes)
@@ -260,6 +261,6 @@ def test_crystals_that_find_no_rest_are_tried_again_and_taken_in_the_end(
 
 
 def test_the_first_draw_is_taken_however_restless(weights, templates):
-    outcomes = draw(with_relaxer(weights, bias=1.0), templates, rounds=1)
+    outcomes = draw(with_relaxer(weights, bias=1.3), templates, rounds=1)
     assert not any(outcome.fault == "unrest" for outcome in outcomes)
     assert not any(outcome.redrawn for outcome in outcomes)
