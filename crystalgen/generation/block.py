@@ -70,6 +70,11 @@ class Block:
         return self.constraints is None or self.constraints.request.charge_neutral
 
     @property
+    def can_rest(self) -> bool:
+        """Whether crystals are brought to rest, and drawn again if they fail to."""
+        return self.weights.networks.relaxer is not None and self.rounds > 1
+
+    @property
     def has_settled_elements(self) -> bool:
         """Whether every composition that can be drawn passes all checks alike."""
         return self.constraints is not None and self.constraints.has_settled_elements

@@ -72,8 +72,7 @@ def _end_round(row: Row, number: int, *, is_last: bool) -> None:
 
 def _ask_for_rest(block: Block, row: Row, number: int, unrest: float) -> None:
     """Count a crystal that did not come to rest as faulty, but remember the best."""
-    can_rest = block.weights.networks.relaxer is not None
-    is_asked = can_rest and block.rounds > 1 and number < REST_ROUNDS
+    is_asked = block.can_rest and number < REST_ROUNDS
     if row.fault or not is_asked or unrest <= MAX_UNREST:
         return
     if unrest < row.unrest or row.restless is None:

@@ -8,7 +8,6 @@ from typer.testing import CliRunner
 from crystalgen.cli import crystal_work
 from crystalgen.cli.app import app
 from crystalgen.cli.evaluate import DataSet
-from crystalgen.datasets.cache import CacheInfo, write_cache
 from crystalgen.datasets.pool import Lost
 from crystalgen.evaluation.coverage import CUTOFFS
 from crystalgen.export.formats import Format
@@ -24,48 +23,8 @@ def run(*arguments):
     return CliRunner().invoke(app, ["evaluate", *map(str, arguments), "--workers", "1"])
 
 
-@pytest.fixture
-def in_process(monkeypatch):
-    """No workers: each of them takes seconds to import pymatgen."""
-
-    def inline(function, items, *, n_workers, timeout_s):
-        return map(function, items)
-
-    monkeypatch.setattr(crystal_work, "survive_map", inline)
-
-
 def cif(crystal, **options):
     return str(CifWriter(to_structure(crystal), **options))
-
-
-@pytest.fixture
-def table(tmp_path, crystals):
-    """Two crystals, one with its group, and a row that is no crystal."""
-    path = tmp_path / "crystals.csv"
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["material_id", "spacegroup.number", "cif"])
-        writer.writerow(["salt", 225, cif(crystals[0])])
-        writer.writerow(["bad", 225, "rubbish"])
-        writer.writerow(["rutile", "", cif(crystals[8])])
-    return path
-
-
-@pytest.fixture
-def cache(tmp_path, tables):
-    path = tmp_path / "cache.safetensors"
-    info = CacheInfo(
-        source="textbook",
-        license="none",
-        citation="",
-        source_sha256="",
-        symprec=0.1,
-        n_neighbours=12,
-        n_read=len(tables[0]),
-        n_kept=len(tables[0]),
-    )
-    write_cache(path, tables[0], tables[1], info)
-    return path
 
 
 def test_a_table_is_judged_and_one_bad_row_is_a_row_with_its_reason(table, tmp_path):
@@ -233,79 +192,6 @@ def test_a_comparison_that_does_not_end_makes_nothing_novel(
     assert "2 crystals could not be compared" in result.stderr
     found = json.loads(run(table, "--train", table, "--json").stdout)
     assert found["novelty"]["novel"]["count"] == 0
-
-
-def rows(path, *named):
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows([["material_id", "cif"], *named])
-    return path
-
-
-def test_crystals_are_paired_with_those_they_were_made_for(
-    in_process, tmp_path, crystals
-):
-    salt, fluoride, rutile = (cif(crystals[index]) for index in (0, 1, 8))
-    truth = rows(tmp_path / "truth.csv", ["a", salt], ["b", rutile], ["c", fluoride])
-    made = [["a", fluoride], ["a", salt], ["b", rutile], ["x", fluoride], ["c", "bad"]]
-    out = tmp_path / "report.json"
-
-    result = run(rows(tmp_path / "made.csv", *made), "--truth", truth, "--out", out)
-
-    assert result.exit_code == 0, result.output
-    for text in ("match rate, best of 2", "METRe", "3 of 3"):
-        assert text in result.stdout
-    found = json.loads(out.read_text())["reconstruction"]
-    assert found["paired"]["count"] == 3
-    assert found["n_draws"] == 2
-    counts = [found[name]["matched"]["count"] for name in ("first", "best", "metre")]
-    assert counts == [1, 2, 3]
-    assert found["first"]["rmse"] == pytest.approx(0, abs=1e-6)
-    assert found["first"]["crmse"] == pytest.approx(2 / 3 * 0.5)
-
-
-def test_files_are_paired_by_their_names_and_a_cache_is_a_truth(
-    in_process, tables, cache, tmp_path, crystals
-):
-    for draw, names in (("one", ("NaCl", "LiF")), ("two", ("NaCl",))):
-        (tmp_path / "made" / draw).mkdir(parents=True)
-        for name in names:
-            path = tmp_path / "made" / draw / f"{name}.cif"
-            path.write_text(cif(crystals[("NaCl", "LiF").index(name)]))
-
-    result = run(tmp_path / "made", "--truth", cache, "--json")
-
-    found = json.loads(result.stdout)["reconstruction"]
-    assert found["n_draws"] == 2
-    assert found["paired"] == found["first"]["matched"]
-    assert found["paired"]["count"] == found["metre"]["matched"]["count"] == 2
-    assert found["paired"]["of"] == len(tables[0])
-
-
-def test_without_common_identifiers_there_is_metre_only(
-    in_process, table, tmp_path, crystals
-):
-    truth = rows(tmp_path / "truth.csv", ["x", cif(crystals[0])], ["y", "rubbish"])
-    result = run(table, "--truth", truth)
-    assert "--truth: 1 of 2 crystals are left out" in result.stderr
-    assert "match rate" not in result.stdout
-    assert "METRe" in result.stdout
-    found = json.loads(run(table, "--truth", truth, "--json").stdout)["reconstruction"]
-    assert (found["paired"], found["first"], found["best"]) == (None, None, None)
-    assert found["metre"]["matched"] == {"count": 1, "of": 1, "percent": 100.0}
-
-
-def test_a_comparison_that_does_not_end_is_no_match(in_process, monkeypatch, table):
-    inline = crystal_work.survive_map
-
-    def losing(function, items, *, n_workers, timeout_s):
-        for answer in inline(function, items, n_workers=1, timeout_s=timeout_s):
-            lost = function is crystal_work._measure
-            yield Lost(reason="took longer than 900 s") if lost else answer
-
-    monkeypatch.setattr(crystal_work, "survive_map", losing)
-    result = run(table, "--truth", table)
-    assert "2 true crystals could not be compared" in result.stderr
-    assert "0 of 2" in result.stdout
 
 
 @pytest.mark.parametrize(

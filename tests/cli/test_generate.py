@@ -1,89 +1,13 @@
 import json
-import os
 import signal
-from collections.abc import Iterator
-from copy import deepcopy
-from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from typer.testing import CliRunner
 
-from crystalgen.cli.app import app
 from crystalgen.errors import CheckpointError, RequestError
 from crystalgen.export.run_folder import read_manifest, read_records
-from crystalgen.generation.candidate import Candidate, Codes, Tally
 from crystalgen.generation.generator import Generator
-from crystalgen.generation.outlook import Outlook
 from crystalgen.generation.request import Request
-
-WEIGHTS = SimpleNamespace(name="test-weights", sha256="0123456789abcdef" * 4)
-
-
-@dataclass
-class Run:
-    """Hands out the textbook crystals, as `Sampling` hands out new ones."""
-
-    request: Request
-    seed: int
-    source: Iterator[Candidate] = field(default_factory=lambda: iter(()))
-    tally: Tally = field(default_factory=Tally)
-    targets: None = None
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        return next(self.source)
-
-
-@pytest.fixture
-def model(monkeypatch, crystals):
-    """A generator that knows the textbook crystals; `calls` says how it was used."""
-    calls = []
-    ending = SimpleNamespace(signal_at=None, number=signal.SIGINT)
-
-    def candidates(run):
-        for index, crystal in enumerate(crystals[: run.request.n]):
-            if index < run.tally.unique:
-                continue
-            if index == ending.signal_at:
-                os.kill(os.getpid(), ending.number)
-            run.tally.drawn += 2
-            run.tally.rejected["distance"] += 1
-            run.tally.valid += 1
-            run.tally.unique += 1
-            yield Candidate(
-                index=2 * index + 1,
-                crystal=crystal,
-                codes=Codes(crystal=(1, 2), roles=((3,),), orbits=((), (4,))),
-                log_prob=-1.0,
-                is_neutral=index % 2 == 0,
-            )
-
-    def sample(request, *, seed, workers, batch_size, progress=None):
-        calls.append((request, seed, workers, batch_size))
-        run = Run(request=request, seed=seed)
-        if progress is not None:
-            run.tally = deepcopy(progress.tally)
-        run.source = candidates(run)
-        return run
-
-    def load(checkpoint=None, *, device):
-        calls.append((checkpoint, device))
-        return SimpleNamespace(weights=WEIGHTS, sample=sample)
-
-    monkeypatch.setattr(Generator, "load", load)
-    return SimpleNamespace(calls=calls, ending=ending)
-
-
-@pytest.fixture
-def run_in(tmp_path, monkeypatch):
-    """Run `crystalgen generate` in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "120")
-    return lambda *arguments: CliRunner().invoke(app, ["generate", *arguments])
 
 
 def test_crystals_end_in_a_folder_and_a_table(model, run_in):
@@ -119,7 +43,7 @@ def test_json_is_the_manifest_and_nothing_else(model, run_in):
     assert entry == json.loads(Path("crystals/manifest.json").read_text())
     assert entry["status"] == "complete"
     assert entry["seed"] == 7
-    assert entry["weights_sha256"] == WEIGHTS.sha256
+    assert entry["weights_sha256"] == model.weights.sha256
     assert entry["request"]["n"] == 3
     assert entry["counts"] == {
         "asked": 3,
@@ -303,115 +227,3 @@ def test_wishes_that_exclude_each_other_write_nothing(model, run_in):
 def test_a_range_that_cannot_be_read_is_a_wrong_usage(model, run_in):
     result = run_in("--n-elements", "some")
     assert result.exit_code == 2
-
-
-def contents(folder):
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in Path(folder).rglob("*")
-        if path.is_file() and path.name != "manifest.json"
-    }
-
-
-def counted(folder):
-    manifest = read_manifest(Path(folder))
-    return manifest.status, manifest.counts, manifest.rejections, manifest.reason
-
-
-@pytest.mark.parametrize("finished", [0, 3])
-def test_a_resumed_run_ends_as_if_nothing_had_happened(model, run_in, finished):
-    options = ("--n", "10", "--format", "cif,extxyz", "--seed", "5")
-    run_in(*options, "--out", "whole")
-    model.ending.signal_at = finished
-    assert run_in(*options, "--out", "part").exit_code == 130
-    model.ending.signal_at = None
-    result = run_in("--resume", "part", "--checkpoint", "my.safetensors")
-    assert result.exit_code == 0, result.output
-    assert contents("part") == contents("whole")
-    assert counted("part") == counted("whole")
-    assert model.calls[-1][:2] == model.calls[1][:2]
-
-
-def test_a_resumed_run_mends_what_a_crash_has_left(model, run_in):
-    options = ("--n", "10", "--format", "cif,extxyz")
-    run_in(*options, "--out", "whole")
-    model.ending.signal_at = 4
-    run_in(*options, "--out", "part")
-    model.ending.signal_at = None
-    with Path("part/crystals.jsonl").open("a") as file:
-        file.write('{"id": "to')
-    next(iter(Path("part/cif").iterdir())).unlink()
-    Path("part/crystals.extxyz").rename("part/crystals.extxyz.tmp")
-    run_in("--resume", "part", "--checkpoint", "my.safetensors")
-    assert contents("part") == contents("whole")
-
-
-def test_a_complete_run_is_left_as_it_is(model, run_in):
-    run_in("--n", "3")
-    before = contents("crystals")
-    n_calls = len(model.calls)
-    result = run_in("--resume", "crystals")
-    assert result.exit_code == 0
-    assert len(model.calls) == n_calls
-    assert contents("crystals") == before
-
-
-def test_a_resumed_run_cannot_be_asked_for_more(model, run_in):
-    result = run_in("--resume", "crystals", "--formula", "NaCl")
-    assert result.exit_code == 2
-    assert "leave --formula out" in " ".join(result.stderr.replace("│", " ").split())
-
-
-def test_a_run_goes_on_with_the_same_weights_alone(model, run_in, monkeypatch):
-    model.ending.signal_at = 1
-    run_in("--n", "3")
-    result = run_in("--resume", "crystals")
-    assert result.exit_code == 1
-    assert "weights of your own, test-weights; say where" in result.stderr
-    monkeypatch.setattr(WEIGHTS, "sha256", "f" * 64)
-    result = run_in("--resume", "crystals", "--checkpoint", "other.safetensors")
-    assert result.exit_code == 1
-    assert "got SHA-256 ffffffffffff" in result.stderr
-
-
-def test_what_is_no_run_cannot_be_resumed(model, run_in):
-    result = run_in("--resume", "nowhere")
-    assert result.exit_code == 1
-    assert "expected the folder of a run" in result.stderr
-    assert model.calls == []
-    assert not Path("nowhere").exists()
-
-
-def test_records_without_the_draws_left_out_cannot_be_counted_on(model, run_in):
-    model.ending.signal_at = 2
-    run_in("--n", "5")
-    path = Path("crystals/crystals.jsonl")
-    path.write_text(
-        path.read_text().replace('"rejected":{"distance":1}', '"rejected":{}')
-    )
-    result = run_in("--resume", "crystals", "--checkpoint", "my.safetensors")
-    assert result.exit_code == 1
-    assert "draw anew with --overwrite" in result.stderr
-
-
-def test_a_dry_run_says_what_would_be_and_writes_nothing(model, run_in, monkeypatch):
-    found = Outlook(
-        n_groups=1,
-        n_prototypes=4,
-        n_known=5285,
-        new_share=0.29,
-        n_elements=2,
-        drawn=128,
-        valid=120,
-        unique=30,
-        trial_seconds=4.0,
-        wanted=300,
-    )
-    monkeypatch.setattr("crystalgen.generation.outlook.outlook", lambda *_, **__: found)
-    result = run_in("--n", "300", "--formula", "NaCl", "--dry-run")
-    assert result.exit_code == 0, result.output
-    for words in ("NaCl", "4 of 5285", "120 valid, 30 of them", "about 40 s", "fewer"):
-        assert words in result.stdout
-    entry = json.loads(run_in("--n", "300", "--dry-run", "--json").stdout)
-    assert (entry["request"]["n"], entry["seconds"]) == (300, 40)
-    assert list(Path().iterdir()) == []

@@ -232,8 +232,8 @@ def with_relaxer(weights, *, bias):
         torch.manual_seed(0)
         relaxer = Relaxer(8, 1)
     with torch.no_grad():
-        _, shifts = relaxer.strength[-1].parameters()
-        shifts[1] = bias
+        _, biases = relaxer.strength[-1].parameters()
+        biases[1] = bias
     networks.relaxer = relaxer.eval()
     return replace(weights, networks=networks)
 
