@@ -5,8 +5,11 @@
 
 The decoder reads the space group, the Wyckoff letters, which orbits share an element
 and the codes; species, cell and coordinates come from the codes. No training crystal is
-consulted. A match is `StructureMatcher(stol=0.5, angle_tol=10, ltol=0.3)`, the CDVAE
-protocol, on the reconstruction as it is decoded, species and all.
+consulted. The codes are those of `crystalgen encode`: the most probable ones, or others
+that are decoded nearer to the crystal; with --rounds 0, the most probable ones.
+
+A match is `StructureMatcher(stol=0.5, angle_tol=10, ltol=0.3)`, the CDVAE protocol, on
+the reconstruction as it is decoded, species and all.
 """
 
 import argparse
@@ -22,6 +25,7 @@ from crystalgen.datasets.cache import read_cache
 from crystalgen.datasets.pool import Lost, available_cores, survive_map
 from crystalgen.evaluation.reconstruction import matches, rms_distance
 from crystalgen.generation import Generator
+from crystalgen.generation.code_search import SEARCH_ROUNDS
 from crystalgen.generation.encoding import decode, encode
 from crystalgen.generation.weights import Weights
 from crystalgen.representation.conversion import to_structure
@@ -39,13 +43,14 @@ def main() -> None:
     parser.add_argument("cache", type=Path)
     parser.add_argument("--checkpoint", type=Path)
     parser.add_argument("--n", type=int, help="only the first N crystals")
+    parser.add_argument("--rounds", type=int, default=SEARCH_ROUNDS)
     parser.add_argument("--workers", type=int, default=available_cores())
     arguments = parser.parse_args()
     torch.set_num_threads(1)  # small matrices: a second thread gains nothing
     weights = Generator.load(arguments.checkpoint).weights
     table, _ = read_cache(arguments.cache)
     truth = [table.crystal(index) for index in range(len(table))][: arguments.n]
-    pairs = reconstructed(weights, truth)
+    pairs = reconstructed(weights, truth, rounds=arguments.rounds)
     results = survive_map(distance, pairs, n_workers=arguments.workers)
     bar = track(results, "compare", total=len(pairs), console=Console(stderr=True))
     rms = np.array([np.inf if isinstance(each, Lost) else each for each in bar])
@@ -53,6 +58,7 @@ def main() -> None:
     result = {
         "weights": weights.sha256[:12],
         "n": len(truth),
+        "rounds of search": arguments.rounds,
         "species accuracy %": round(100 * species_accuracy(pairs), 2),
         "match %": round(found.matched.percent, 2),
         "mean rms": round(found.rmse, 4),
@@ -61,12 +67,14 @@ def main() -> None:
     print(json.dumps(result, indent=2))  # noqa: T201
 
 
-def reconstructed(weights: Weights, truth: list[SymmetricCrystal]) -> list[Pair]:
+def reconstructed(
+    weights: Weights, truth: list[SymmetricCrystal], *, rounds: int
+) -> list[Pair]:
     """Each crystal and what its codes are decoded to."""
     pairs: list[Pair] = []
     for start in range(0, len(truth), BATCH):
         batch = truth[start : start + BATCH]
-        made = decode(weights, batch, encode(weights, batch))
+        made = decode(weights, batch, encode(weights, batch, rounds=rounds))
         pairs += zip(batch, made, strict=True)
     return pairs
 

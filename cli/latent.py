@@ -83,7 +83,7 @@ def map_(
             console=console,
             limit=n,
         )
-        readings = read_watched(weights, inputs, console)
+        readings = read_watched(weights, inputs, console, rounds=0)
         watched = track(
             zip(readings, inputs, strict=True),
             "neighbours",

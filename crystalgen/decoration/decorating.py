@@ -197,7 +197,7 @@ class Decorating(Iterator[Decoration]):
         return Decoration(
             rank=self.tally.unique - 1,
             crystal=crystal,
-            codes=encode(self.weights, [crystal])[0],
+            codes=encode(self.weights, [crystal], rounds=0)[0],
             score=score,
             sites=describe(self.host, self.sites, assignment),
             is_neutral=is_neutral(tuple(counts), tuple(counts.values())),

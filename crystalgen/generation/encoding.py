@@ -8,6 +8,13 @@ from jaxtyping import Int
 
 from crystalgen.errors import RepresentationError
 from crystalgen.generation.candidate import Codes
+from crystalgen.generation.code_search import (
+    SEARCH_ROUNDS,
+    CodeOdds,
+    GeometryCodes,
+    Sought,
+    nearest_codes,
+)
 from crystalgen.generation.decoding import assemble, decode_geometry
 from crystalgen.generation.template_draw import to_templates
 from crystalgen.generation.weights import Weights
@@ -23,8 +30,19 @@ from crystalgen.representation.table import CrystalTable
 
 
 @torch.inference_mode()
-def encode(weights: Weights, crystals: Sequence[SymmetricCrystal]) -> list[Codes]:
-    """Most probable codes of each crystal.
+def encode(
+    weights: Weights,
+    crystals: Sequence[SymmetricCrystal],
+    *,
+    rounds: int = SEARCH_ROUNDS,
+) -> list[Codes]:
+    """Codes of each crystal: the most probable ones, or some that spell it better.
+
+    Args:
+        weights: The networks.
+        crystals: To be encoded.
+        rounds: Of the search for codes that are decoded nearer to the crystal
+            (`crystalgen.generation.code_search`); 0 takes the most probable codes.
 
     Raises:
         RepresentationError: A crystal has more orbits or elements than the networks
@@ -38,8 +56,24 @@ def encode(weights: Weights, crystals: Sequence[SymmetricCrystal]) -> list[Codes
     )
     coded = networks.coded_orbits(batch.templates)
     roles = of_roles.sample.argmax(dim=-1).cpu()
-    orbits = (of_orbits.sample.argmax(dim=-1) * coded[..., None]).cpu()
-    wholes = of_crystals.sample.argmax(dim=-1).cpu()
+    geometry = GeometryCodes(
+        orbits=of_orbits.sample.argmax(dim=-1) * coded[..., None],
+        crystals=of_crystals.sample.argmax(dim=-1),
+    )
+    if rounds:
+        present = batch.templates.role_present(batch.species.shape[1])
+        geometry = nearest_codes(
+            weights,
+            Sought(
+                crystals=crystals,
+                templates=batch.templates,
+                species=batch.species * present,
+            ),
+            CodeOdds(of_orbits.log_probabilities, of_crystals.log_probabilities),
+            geometry,
+            rounds=rounds,
+        )
+    orbits, wholes = geometry.orbits.cpu(), geometry.crystals.cpu()
     return [
         Codes(
             crystal=tuple(wholes[row].tolist()),

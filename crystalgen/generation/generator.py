@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pymatgen.core import Structure
 
 from crystalgen.generation.candidate import Codes, Progress
+from crystalgen.generation.code_search import SEARCH_ROUNDS
 from crystalgen.generation.drawing import DRAWS_PER_BLOCK
 from crystalgen.generation.request import Request
 from crystalgen.generation.sampling import Sampling
@@ -86,13 +87,20 @@ class Generator:
             progress=progress,
         )
 
-    def encode(self, structures: Iterable[Structure]) -> Iterator[Codes]:
+    def encode(
+        self, structures: Iterable[Structure], *, rounds: int = SEARCH_ROUNDS
+    ) -> Iterator[Codes]:
         """Discrete codes of crystals, in the same order.
+
+        Args:
+            structures: The crystals.
+            rounds: Of the search for codes that are decoded nearer to a crystal than
+                the most probable ones; 0 takes those, several times as fast.
 
         Raises:
             RepresentationError: A crystal is disordered or too large for the networks.
         """
-        for _, codes in self._encoded(structures):
+        for _, codes in self._encoded(structures, rounds):
             yield from codes
 
     def predict(
@@ -111,8 +119,14 @@ class Generator:
         while batch := list(islice(crystals, _BATCH)):
             yield from predict(self.weights, batch)
 
-    def reconstruct(self, structures: Iterable[Structure]) -> Iterator[Structure]:
+    def reconstruct(
+        self, structures: Iterable[Structure], *, rounds: int = SEARCH_ROUNDS
+    ) -> Iterator[Structure]:
         """Crystals decoded from the codes of given ones, in the same order.
+
+        Args:
+            structures: The crystals.
+            rounds: Of the search for their codes, see `encode`.
 
         Raises:
             RepresentationError: A crystal is disordered or too large for the networks.
@@ -120,12 +134,12 @@ class Generator:
         from crystalgen.generation.encoding import decode
         from crystalgen.representation.conversion import to_structure
 
-        for crystals, codes in self._encoded(structures):
+        for crystals, codes in self._encoded(structures, rounds):
             for crystal in decode(self.weights, crystals, codes):
                 yield to_structure(crystal)
 
     def _encoded(
-        self, structures: Iterable[Structure]
+        self, structures: Iterable[Structure], rounds: int
     ) -> Iterator[tuple[list[SymmetricCrystal], list[Codes]]]:
         """Crystals and their codes, some at a time."""
         # torch-geometric takes seconds to import and is needed here only
@@ -133,7 +147,7 @@ class Generator:
 
         crystals = map(from_structure, structures)
         while batch := list(islice(crystals, _BATCH)):
-            yield batch, encode(self.weights, batch)
+            yield batch, encode(self.weights, batch, rounds=rounds)
 
 
 _BATCH = 64

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from crystalgen.generation.candidate import Codes
+from crystalgen.generation.code_search import SEARCH_ROUNDS
 from crystalgen.generation.encoding import encode, templates_of
 from crystalgen.generation.weights import Weights
 from crystalgen.latent.likelihood import log_likelihoods
@@ -24,7 +25,7 @@ class Reading:
 
     Attributes:
         crystal: Group, positions, elements and geometry.
-        codes: The most probable codes.
+        codes: Its codes.
         slots: Names of all codes, in the order of their numbers.
         log_likelihood: Of the codes and the elements given the group, the positions
             and which of them share an element, in nats.
@@ -46,9 +47,18 @@ class Reading:
 
 
 def read_codes(
-    weights: Weights, crystals: Sequence[SymmetricCrystal]
+    weights: Weights,
+    crystals: Sequence[SymmetricCrystal],
+    *,
+    rounds: int = SEARCH_ROUNDS,
 ) -> Iterator[Reading]:
     """Encode crystals, some at a time, in order.
+
+    Args:
+        weights: The networks.
+        crystals: To be encoded.
+        rounds: Of the search for codes that spell a crystal better than the most
+            probable ones; 0 for none.
 
     Raises:
         RepresentationError: A crystal has more orbits or elements than the networks
@@ -56,7 +66,7 @@ def read_codes(
     """
     for start in range(0, len(crystals), BATCH):
         batch = crystals[start : start + BATCH]
-        codes = encode(weights, batch)
+        codes = encode(weights, batch, rounds=rounds)
         likely = _likelihoods(weights, batch, codes)
         for crystal, each, log_likelihood in zip(batch, codes, likely, strict=True):
             yield Reading(
