@@ -19,7 +19,7 @@ from crystalgen.representation.legality import (
     letter_rules,
     smallest_atoms,
 )
-from crystalgen.symmetry.detection import space_group_number
+from crystalgen.symmetry.detection import found_group
 from crystalgen.symmetry.lattice import constrain
 from crystalgen.symmetry.wyckoff import space_group
 
@@ -96,12 +96,12 @@ def keeps_group(number: int, wyckoff: tuple[int, ...]) -> bool:
         )
         atoms = expand(crystal)
         try:
-            found = space_group_number(
+            found = found_group(
                 atoms.lattice, atoms.frac_coords, atoms.numbers, symprec=SYMPREC
             )
         except (GeometryError, SymmetryError):
             continue
-        if found == number:
+        if found == (number, len(atoms.numbers)):
             return True
     return False
 

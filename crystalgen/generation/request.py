@@ -94,6 +94,13 @@ class Request:
         check_consistency(self)
 
     @property
+    def asks_for_symmetry(self) -> bool:
+        """Whether the group or the size of the primitive cell is asked for."""
+        sizes = (self.z, self.min_atoms, self.max_atoms)
+        is_sized = any(size is not None for size in sizes)
+        return bool(self.space_groups or self.crystal_systems) or is_sized
+
+    @property
     def composition(self) -> dict[str, int]:
         """Atoms of each element in the formula as it is written; empty for any."""
         return formula_counts(self.formula) if self.formula else {}

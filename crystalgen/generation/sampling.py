@@ -175,7 +175,7 @@ def _draw_until_valid(
             allow_known=request.allow_known or weights.has_one_element,
             vary_geometry=request.vary_geometry or weights.has_one_element,
             constraints=source.constraints,
-            is_group_asked=bool(request.space_groups or request.crystal_systems),
+            is_group_asked=request.asks_for_symmetry,
         )
         for place, outcome in zip(places.tolist(), drawn, strict=True):
             if renewal:

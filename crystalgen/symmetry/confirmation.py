@@ -21,7 +21,7 @@ where such a difference exists; that decides all that is near a smaller cell.
 import numpy as np
 from jaxtyping import Float, Int
 
-from crystalgen.symmetry.detection import space_group_number
+from crystalgen.symmetry.detection import found_group
 from crystalgen.symmetry.gate import check_geometry
 
 FIRST_CUBIC, LAST_CUBIC = 221, 230
@@ -49,15 +49,20 @@ def is_group_found(
     numbers: Int[np.ndarray, " atoms"],
     *,
     symprec: float = 0.1,
+    angle_tolerance: float = -1.0,
 ) -> bool:
     """Whether spglib finds the group that a crystal was built from, and no other.
 
+    A smaller primitive cell is another group, even if it is one of the same kind.
+
     Args:
         number: Space group whose operations the crystal has, all and exactly.
-        lattice: Cell vectors in rows, Å; of a primitive cell, or spglib is asked.
+        lattice: Vectors of a primitive cell in rows, Å.
         frac_coords: Fractional positions; of atoms farther apart than symprec.
         numbers: Atomic numbers.
         symprec: Distance within which atoms count as equivalent, Å.
+        angle_tolerance: Degrees by which cells may differ that an operation maps on
+            each other; below 0 spglib infers it from symprec.
 
     Raises:
         GeometryError: No crystal can have this geometry.
@@ -68,7 +73,13 @@ def is_group_found(
         within = SAFETY * symprec
         if not may_be_translated(lattice, frac_coords, numbers, within=within):
             return True
-    return number == space_group_number(lattice, frac_coords, numbers, symprec=symprec)
+    return (number, len(numbers)) == found_group(
+        lattice,
+        frac_coords,
+        numbers,
+        symprec=symprec,
+        angle_tolerance=angle_tolerance,
+    )
 
 
 def may_be_translated(

@@ -7,6 +7,7 @@ the result does not depend on which atoms or which cell represent the crystal.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -91,6 +92,15 @@ def detect(
     )
 
 
+class FoundGroup(NamedTuple):
+    """What spglib finds a crystal to be, in short."""
+
+    number: int
+    """Space group, 1 to 230."""
+    n_primitive: int
+    """Atoms in the primitive cell."""
+
+
 def space_group_number(
     lattice: Float[np.ndarray, "3 3"],
     frac_coords: Float[np.ndarray, "atoms 3"],
@@ -99,7 +109,30 @@ def space_group_number(
     symprec: float = 0.1,
     angle_tolerance: float = -1.0,
 ) -> int:
-    """The space group alone: the cheap confirmation of a claimed group.
+    """The space group alone, see `found_group`.
+
+    Raises:
+        GeometryError: No crystal can have this geometry.
+        SymmetryError: No space group is found.
+    """
+    return found_group(
+        lattice,
+        frac_coords,
+        numbers,
+        symprec=symprec,
+        angle_tolerance=angle_tolerance,
+    ).number
+
+
+def found_group(
+    lattice: Float[np.ndarray, "3 3"],
+    frac_coords: Float[np.ndarray, "atoms 3"],
+    numbers: Int[np.ndarray, " atoms"],
+    *,
+    symprec: float = 0.1,
+    angle_tolerance: float = -1.0,
+) -> FoundGroup:
+    """The space group and the size of the primitive cell: a cheap confirmation.
 
     Args:
         lattice: Cell vectors in rows, Å; any cell of the crystal.
@@ -122,7 +155,10 @@ def space_group_number(
         symprec=symprec,
         angle_tolerance=angle_tolerance,
     )
-    return int(found.number)
+    return FoundGroup(
+        number=int(found.number),
+        n_primitive=len(np.unique(found.mapping_to_primitive)),
+    )
 
 
 def _orbits(

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
@@ -36,7 +38,7 @@ def test_textbook_crystals_have_no_fault_of_group(weights, crystals):
     assert "group" not in {fault_of(crystal, weights) for crystal in crystals}
 
 
-def test_a_group_that_is_asked_for_is_the_one_that_pymatgen_finds(weights):
+def test_the_group_is_the_one_that_pymatgen_finds(weights):
     # a triclinic crystal so near to C2/m that the tolerance of angles decides
     crystal = SymmetricCrystal(
         space_group=2,
@@ -49,5 +51,19 @@ def test_a_group_that_is_asked_for_is_the_one_that_pymatgen_finds(weights):
     )
     analyzer = SpacegroupAnalyzer(to_structure(crystal), symprec=0.1)
     assert analyzer.get_space_group_number() == 12
-    assert fault_of(crystal, weights) != "group"
-    assert fault_of(crystal, weights, is_group_asked=True) in ("group", "distance")
+    assert fault_of(crystal, weights) in ("group", "distance")
+
+
+def test_a_crystal_with_a_smaller_cell_has_another_group(weights):
+    # P-1 with twice the cell of iron at (0, 0, 0): also P-1, of half the size
+    crystal = SymmetricCrystal(
+        space_group=2,
+        wyckoff=(0, 3),
+        species=(26, 26),
+        free_coords=np.zeros((2, 3)),
+        lattice_parameters=np.array([5.2, 3.1, 3.3, 80.0, 75.0, 85.0]),
+    )
+    larger = replace(crystal, species=(26, 13))
+    assert SpacegroupAnalyzer(to_structure(crystal)).get_space_group_number() == 2
+    assert fault_of(crystal, weights) == "group"
+    assert fault_of(larger, weights) != "group"

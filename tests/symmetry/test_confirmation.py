@@ -7,7 +7,7 @@ from crystalgen.representation.conversion import expand
 from crystalgen.representation.crystal import SymmetricCrystal
 from crystalgen.symmetry import confirmation
 from crystalgen.symmetry.confirmation import has_maximal_point_group, is_group_found
-from crystalgen.symmetry.detection import space_group_number
+from crystalgen.symmetry.detection import found_group, space_group_number
 from crystalgen.symmetry.lattice import constrain
 from crystalgen.symmetry.wyckoff import space_group
 
@@ -79,12 +79,13 @@ def test_the_verdict_is_the_one_of_spglib_near_any_symmetry(number, seed):
     assume(len(atoms.numbers) <= 16 and shortest(atoms) > 0.3)
     cell = atoms.lattice, atoms.frac_coords, atoms.numbers
     try:
-        found = space_group_number(*cell)
+        found = found_group(*cell)
     except GeometryError:
         with pytest.raises(GeometryError):
             is_group_found(number, *cell)
         return
-    assert is_group_found(number, *cell) == (found == number)
+    expected = (found.number, found.n_primitive) == (number, len(atoms.numbers))
+    assert is_group_found(number, *cell) == expected
 
 
 def test_textbook_crystals_have_their_group(crystals):
@@ -122,7 +123,18 @@ def test_a_smaller_cell_of_another_group_is_noticed(number, orbits, higher):
     cell = atoms.lattice, atoms.frac_coords, atoms.numbers
     assert space_group_number(*cell) == higher
     assert not is_group_found(number, *cell)
-    assert is_group_found(higher, *cell)  # the cell is not primitive: spglib is asked
+    assert not is_group_found(higher, *cell)  # it is not a primitive cell of that
+
+
+def test_a_smaller_cell_of_a_group_of_the_same_kind_is_noticed():
+    """A quarter of a double cell of P-1, with all atoms of one element."""
+    cell = np.diag([3.0, 4.1, 5.3]) + 0.2 * np.tri(3, k=-1)
+    doubled = cell * np.array([[2.0], [1.0], [1.0]])
+    coords = np.array([[0.0, 0.0, 0.0], [0.5, 0.0, 0.0]])
+    numbers = np.array([26, 26])
+    assert space_group_number(doubled, coords, numbers) == 2
+    assert not is_group_found(2, doubled, coords, numbers)
+    assert is_group_found(2, cell, coords[:1], numbers[:1])
 
 
 @pytest.mark.parametrize(("shift", "is_kept"), [(0.08, False), (0.12, True)])
@@ -139,11 +151,11 @@ def test_the_tolerance_is_the_one_of_spglib(shift, is_kept):
 def test_spglib_is_asked_of_other_groups_and_near_smaller_cells(monkeypatch):
     asked = []
 
-    def count(*cell, symprec):
+    def count(*cell, symprec, angle_tolerance):
         asked.append(cell)
-        return space_group_number(*cell, symprec=symprec)
+        return found_group(*cell, symprec=symprec, angle_tolerance=angle_tolerance)
 
-    monkeypatch.setattr(confirmation, "space_group_number", count)
+    monkeypatch.setattr(confirmation, "found_group", count)
 
     def is_asked(number, atoms):
         asked.clear()
