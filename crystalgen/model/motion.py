@@ -12,6 +12,12 @@ from crystalgen.model.atoms import AtomBatch, lattices
 from crystalgen.model.cell import vector_parameters
 from crystalgen.model.relaxer import Change
 
+MAX_SHIFT = 0.4
+"""Å; longer shifts in one step are shortened, for the relaxer learnt from smaller
+errors and says little about larger ones."""
+MAX_STRAIN = 0.1
+"""The same of strains (Frobenius norm)."""
+
 
 def shifted(
     atoms: AtomBatch,
@@ -44,6 +50,21 @@ def stretched(
     strain = strain.to(lattice.dtype)
     after = lattice + lattice @ (0.5 * (strain + strain.transpose(1, 2)))
     return vector_parameters(torch.linalg.solve(atoms.vectors.to(lattice.dtype), after))
+
+
+def stepped(
+    atoms: AtomBatch,
+    coords: Float[Tensor, "orbits 3"],
+    lattice: Float[Tensor, "crystals 3 3"],
+    change: Change,
+) -> tuple[Float[Tensor, "orbits 3"], Float[Tensor, "crystals 6"]]:
+    """Coordinates, not wrapped, and lattice parameters (Å, degrees) after a change.
+
+    Shifts and strains beyond `MAX_SHIFT` and `MAX_STRAIN` are shortened.
+    """
+    shift = _shortened(change.shift, MAX_SHIFT)
+    strain = _shortened(change.strain.flatten(1), MAX_STRAIN).unflatten(1, (3, 3))
+    return shifted(atoms, coords, lattice, shift), stretched(atoms, lattice, strain)
 
 
 def change_between(
@@ -82,6 +103,14 @@ def change_between(
     stretch = squares.clamp(min=1e-8).sqrt() - 1
     strain = axes @ torch.diag_embed(stretch) @ axes.transpose(1, 2)
     return Change(shift=shift, strain=strain)
+
+
+def _shortened(
+    vectors: Float[Tensor, "rows components"], longest: float
+) -> Float[Tensor, "rows components"]:
+    """The same vectors, none longer than a bound."""
+    lengths = vectors.norm(dim=1, keepdim=True)
+    return vectors * (longest / lengths.clamp(min=longest))
 
 
 def _directions(

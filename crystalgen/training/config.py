@@ -21,11 +21,15 @@ class TrainConfig:
     """Passes over the training crystals, where ``steps`` is 0."""
     max_minutes: float = 0.0
     """Wall-clock budget, under which the schedules run to their end; 0 is none.
-    How far a run gets then depends on the machine, and so does its loss curve."""
+    How far a run gets then depends on the machine, and so does its loss curve. The
+    steps of the relaxer alone come on top."""
     learning_rate: float = 1.5e-3
     """Peak rate of AdamW, reached after the warm-up."""
     learning_rate_floor: float = 1e-5
     """Rate at the end of the cosine."""
+    relaxer_steps: int = 0
+    """Further steps that train the relaxer alone, after all others, with the same
+    rates once more; 0 for none."""
     warmup_steps: int = 100
     """Steps over which the rate rises linearly from 0."""
     relaxer_rate: float = 5.0
@@ -60,8 +64,8 @@ class TrainConfig:
             value = getattr(self, name)
             if value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
-        not_negative = ("steps", "max_minutes", "warmup_steps", "weight_decay")
-        for name in (*not_negative, "threads", "seed"):
+        not_negative = ("steps", "relaxer_steps", "warmup_steps", "weight_decay")
+        for name in (*not_negative, "max_minutes", "threads", "seed"):
             value = getattr(self, name)
             if value < 0:
                 raise ValueError(f"{name} must not be negative, got {value}")

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
 
@@ -19,7 +19,7 @@ from crystalgen.model.autoencoder import GenerativeNetworks, Pass
 from crystalgen.model.batch import CrystalBatch, Geometry
 from crystalgen.model.cell import lattice_parameters
 from crystalgen.model.decoder import most_likely
-from crystalgen.model.motion import change_between, shifted
+from crystalgen.model.motion import change_between, shifted, stepped
 from crystalgen.model.relaxer import Change, Relaxer
 from crystalgen.model.tables import symmetry_tables
 from crystalgen.training.problem import Losses
@@ -38,8 +38,26 @@ FARTHEST = 0.6
 and noise is used instead."""
 STRAIN_WEIGHT = 1.5
 """Å; how a wrong strain weighs against a wrong shift."""
-EXACT_SHIFT = 0.02
-"""Å; smaller errors weigh less than in proportion. A quarter of it for strains."""
+
+
+class Lesson(NamedTuple):
+    """What the relaxer is asked for.
+
+    Attributes:
+        exact_shift: Å; smaller errors weigh less than in proportion. A quarter of it
+            for strains.
+        moved_share: Share of the crystals that the relaxer itself has moved once, so
+            that it learns what to do with what it leaves.
+    """
+
+    exact_shift: float
+    moved_share: float
+
+
+ALONG = Lesson(exact_shift=0.02, moved_share=0.0)
+"""While all else is learnt."""
+ALONE = Lesson(exact_shift=0.01, moved_share=0.5)
+"""When all else is."""
 
 
 class Configuration(NamedTuple):
@@ -70,6 +88,7 @@ def denoising(
     batch: CrystalBatch,
     decoded: Geometry | None,
     generator: torch.Generator,
+    lesson: Lesson = ALONG,
 ) -> Denoised:
     """Add errors to crystals and have the relaxer find them.
 
@@ -79,23 +98,28 @@ def denoising(
         batch: The crystals.
         decoded: What the decoder takes them for; None for noise alone.
         generator: Source of the noise.
+        lesson: What to ask for.
     """
     truth = _configuration(atoms, batch.geometry)
+    species = batch.species.gather(1, batch.templates.role)[atoms.crystal, atoms.place]
     with torch.no_grad():
         start = _noisy(atoms, batch, generator)
         if decoded is not None:
             start = _mixed(atoms, truth, start, decoded, generator)
+        if lesson.moved_share:
+            start = _moved(
+                relaxer, species, atoms, start, lesson.moved_share, generator
+            )
         wanted = change_between(atoms, *start, *truth)
         vectors = pair_vectors(atoms, start.coords, lattices(atoms, start.parameters))
-    species = batch.species.gather(1, batch.templates.role)[atoms.crystal, atoms.place]
     found: Change = relaxer(species, atoms, vectors)
     weight = atoms.size * atoms.free.any(dim=1)
     total = weight.sum().clamp(min=1)
     by_shift = smooth_l1_loss(
-        found.shift, wanted.shift, beta=EXACT_SHIFT, reduction="none"
+        found.shift, wanted.shift, beta=lesson.exact_shift, reduction="none"
     ).sum(dim=1)
     by_strain = smooth_l1_loss(
-        found.strain, wanted.strain, beta=EXACT_SHIFT / 4, reduction="none"
+        found.strain, wanted.strain, beta=lesson.exact_shift / 4, reduction="none"
     ).sum()
     left = (found.shift.detach() - wanted.shift).norm(dim=1)
     return Denoised(
@@ -202,4 +226,26 @@ def _mixed(
     return Configuration(
         coords=torch.where(taken[atoms.crystal, None], other.coords, noisy.coords),
         parameters=torch.where(taken[:, None], other.parameters, noisy.parameters),
+    )
+
+
+def _moved(
+    relaxer: Relaxer,
+    species: Int[Tensor, " orbits"],
+    atoms: AtomBatch,
+    start: Configuration,
+    share: float,
+    generator: torch.Generator,
+) -> Configuration:
+    """Let the relaxer move some of the crystals once."""
+    lattice = lattices(atoms, start.parameters)
+    change = relaxer(species, atoms, pair_vectors(atoms, start.coords, lattice))
+    coords, parameters = stepped(atoms, start.coords, lattice, change)
+    luck = torch.rand(len(atoms), generator=generator, device=generator.device)
+    # an untrained relaxer may lead to no cell at all
+    is_cell = parameters.isfinite().all(dim=1) & (parameters[:, :3] > 1).all(dim=1)
+    taken = (luck.to(is_cell.device) < share) & is_cell
+    return Configuration(
+        coords=torch.where(taken[atoms.crystal, None], coords, start.coords),
+        parameters=torch.where(taken[:, None], parameters, start.parameters),
     )

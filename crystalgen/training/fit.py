@@ -61,6 +61,8 @@ class Report:
     """Whether a checkpoint was written after this step."""
     is_stopped: bool = False
     """Whether this is the last report because the run was asked to stop."""
+    part: str = ""
+    """What is trained, if the run has several parts."""
 
 
 def fit(

@@ -136,7 +136,7 @@ class AutoencoderProblem:
         generator: torch.Generator,
     ) -> Losses:
         """Losses of one batch."""
-        networks = _unwrapped(model).generative
+        networks = autoencoder_in(model).generative
         if model.training:
             batch = hide_prototypes(
                 batch,
@@ -163,7 +163,7 @@ class AutoencoderProblem:
         )
         outcome: Pass = model(batch, noise, relaxations, conditions)
         losses = autoencoder_losses(
-            _unwrapped(model),
+            autoencoder_in(model),
             batch,
             outcome,
             beta=self.config.beta(progress),
@@ -193,7 +193,7 @@ class AutoencoderProblem:
         )
 
 
-def _unwrapped(model: nn.Module) -> CrystalAutoencoder:
+def autoencoder_in(model: nn.Module) -> CrystalAutoencoder:
     """The autoencoder inside a wrapper for distributed training."""
     inner = getattr(model, "module", model)
     if not isinstance(inner, CrystalAutoencoder):

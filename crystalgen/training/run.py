@@ -27,6 +27,7 @@ from crystalgen.training.folder import check_folder
 from crystalgen.training.loop import never
 from crystalgen.training.machine import Machine, start_machine
 from crystalgen.training.objective import AutoencoderProblem, ObjectiveConfig
+from crystalgen.training.relaxing import train_relaxer
 
 Tables = tuple[CrystalTable, GraphTable]
 """Crystals and their graphs, in the same order."""
@@ -91,22 +92,40 @@ def train_run(
         )
         return AutoencoderProblem(examples=examples, config=config.objective)
 
+    describe = {
+        "model": as_plain(config.model),
+        "objective": as_plain(config.objective),
+        "data": dict(provenance or {}),
+    }
+    problem = problem_of(train_tables)
+    validation = problem_of(val_tables) if val_tables else None
+    has_relaxer = config.model.relaxer_layers > 0
     with nullcontext(machine) if machine else start_machine(config.train) as here:
-        yield from fit(
+        for report in fit(
             initial_model(config, statistics),
-            problem_of(train_tables),
+            problem,
             config.train,
             here,
             out=out,
-            describe={
-                "model": as_plain(config.model),
-                "objective": as_plain(config.objective),
-                "data": dict(provenance or {}),
-            },
-            validation=problem_of(val_tables) if val_tables else None,
+            describe=describe,
+            validation=validation,
             resume=resume,
             stop=stop,
-        )
+        ):
+            yield report
+            if report.is_stopped:
+                return
+        if has_relaxer and config.train.relaxer_steps:
+            yield from train_relaxer(
+                initial_model(config, statistics),
+                problem,
+                config.train,
+                here,
+                out=out,
+                describe=describe,
+                validation=validation,
+                stop=stop,
+            )
 
 
 def initial_model(config: RunConfig, statistics: Statistics) -> CrystalAutoencoder:

@@ -9,7 +9,7 @@ import torch
 
 from crystalgen.model.collate import collate, label_examples
 from crystalgen.model.relaxer import Relaxer
-from crystalgen.training.denoising import denoising
+from crystalgen.training.denoising import ALONE, ALONG, denoising
 from crystalgen.training.objective import AutoencoderProblem, ObjectiveConfig
 
 
@@ -101,3 +101,34 @@ def test_its_loss_reaches_every_weight_of_it_and_no_other(examples, autoencoder)
             assert gradient is None or torch.equal(gradient, without[name])
         elif ".strength.3." in name:  # the others are 0 before the first step
             assert gradient.abs().max() > 0
+
+
+def test_a_relaxer_that_moves_nothing_learns_from_where_it_was(batch):
+    still = Relaxer(8, 1)  # moves nothing before it is trained
+    one, two = (
+        denoising(
+            still,
+            batch.atoms,
+            batch,
+            None,
+            torch.Generator().manual_seed(0),
+            ALONG._replace(moved_share=share),
+        )
+        for share in (0.0, 1.0)
+    )
+    torch.testing.assert_close(one.loss, two.loss, rtol=1e-3, atol=1e-5)
+
+
+def test_crystals_that_the_relaxer_moved_come_from_elsewhere(batch):
+    relaxer = Relaxer(8, 1)
+    for parameter in relaxer.strength[-1].parameters():
+        torch.nn.init.normal_(parameter, std=3.0)
+    generators = [torch.Generator().manual_seed(0) for _ in range(2)]
+    one, two = (
+        denoising(relaxer, batch.atoms, batch, None, generator, lesson)
+        for generator, lesson in zip(
+            generators, (ALONE._replace(moved_share=0.0), ALONE), strict=True
+        )
+    )
+    assert two.loss.isfinite()
+    assert one.shift_before != two.shift_before
