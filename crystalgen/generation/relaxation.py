@@ -1,17 +1,18 @@
 """Brings decoded crystals to rest with the learnt relaxer, within their space groups.
 
-Three steps of the relaxer (`crystalgen.model.relaxer`): each moves atoms along what is
-free of their orbits and stretches the cell as its crystal system allows. There is no
-energy and no force field in it; it corrects the decoder as training crystals would have
-it, in some milliseconds per crystal. How far the last step goes tells crystals that
-came to rest from those that did not.
+A few steps of the relaxer (`crystalgen.model.relaxer`): each moves atoms along what is
+free of their orbits and stretches the cell as its crystal system allows, until the next
+one would hardly change anything. There is no energy and no force field in it; it
+corrects the decoder as training crystals would have it, in some milliseconds per
+crystal. How far the last step goes tells crystals that came to rest from those that did
+not.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float64, Int
+from jaxtyping import Bool, Float64, Int
 from torch import Tensor
 
 from crystalgen.model.atoms import (
@@ -25,19 +26,16 @@ from crystalgen.model.atoms import (
 from crystalgen.model.autoencoder import GenerativeNetworks
 from crystalgen.model.batch import Templates
 from crystalgen.model.cell import lattice_vectors
-from crystalgen.model.motion import shifted, stretched
+from crystalgen.model.motion import stepped
 from crystalgen.model.relaxer import CUTOFF, Change, Relaxer
 from crystalgen.model.tables import symmetry_tables
 from crystalgen.symmetry.lattice import constrain, lattice_matrix
 from crystalgen.symmetry.wyckoff import crystal_system
 
-STEPS = 3
-"""Steps of the relaxer."""
-MAX_SHIFT = 0.4
-"""Å; longer shifts in one step are shortened, for the relaxer learnt from smaller
-errors and says little about larger ones."""
-MAX_STRAIN = 0.1
-"""The same of strains (Frobenius norm)."""
+MAX_STEPS = 8
+"""Most steps of the relaxer."""
+AT_REST = 0.02
+"""Å; crystals that move by less in a step move no more."""
 MAX_GROWTH = 0.4
 """Change of the logarithm of the volume beyond which a crystal is left as it was."""
 STRAIN_LENGTH = 1.5
@@ -99,15 +97,26 @@ def relax(
         )
     ]
     lengths = np.zeros(len(rows))
-    for _ in range(STEPS):
-        sites, lengths = _step(networks.relaxer, sites, of_orbit[some.present])
-    for row, count, (_, _, moved, cell), length in zip(
+    moving = np.arange(len(rows))
+    for _ in range(MAX_STEPS):
+        chosen = torch.from_numpy(moving).to(species.device)
+        moved, lengths[moving] = _step(
+            networks.relaxer,
+            [sites[place] for place in moving],
+            of_orbit[chosen][some.present[chosen]],
+        )
+        for place, site in zip(moving.tolist(), moved, strict=True):
+            sites[place] = site
+        moving = moving[lengths[moving] > AT_REST]
+        if not len(moving):
+            break
+    for row, count, (_, _, at, cell), length in zip(
         rows, n_orbits, sites, lengths, strict=True
     ):
         if not _is_near(parameters[row], cell):
             continue
         unrest[row] = length
-        coords[row, :count] = np.minimum(moved - np.floor(moved), 1 - 2**-24)
+        coords[row, :count] = np.minimum(at - np.floor(at), 1 - 2**-24)
         parameters[row] = cell
     return Relaxed(coords, parameters, unrest)
 
@@ -124,12 +133,11 @@ def _step(
     lattice = lattices(atoms, lattice)
     vectors = pair_vectors(atoms, coords.float(), lattice.float())
     change = relaxer(species, atoms, vectors)
-    shift = _shortened(change.shift, MAX_SHIFT)
-    strain = _shortened(change.strain.flatten(1), MAX_STRAIN).unflatten(1, (3, 3))
-    moved = shifted(atoms, coords, lattice, shift).cpu().numpy()
-    cells = stretched(atoms, lattice, strain).cpu().numpy()
+    moved, cells = (
+        each.cpu().numpy() for each in stepped(atoms, coords, lattice, change)
+    )
     starts = table.orbit_offsets
-    stepped = [
+    after: list[Site] = [
         (
             site[0],
             site[1],
@@ -138,7 +146,7 @@ def _step(
         )
         for row, site in enumerate(sites)
     ]
-    return stepped, _lengths(atoms, change)
+    return after, _lengths(atoms, change)
 
 
 def _lengths(atoms: AtomBatch, change: Change) -> Float64[np.ndarray, " crystals"]:
@@ -148,14 +156,6 @@ def _lengths(atoms: AtomBatch, change: Change) -> Float64[np.ndarray, " crystals
     strain = STRAIN_LENGTH * change.strain.flatten(1).norm(dim=1)
     longest = strain.scatter_reduce(0, atoms.crystal, shift, "amax")
     return longest.double().cpu().numpy()
-
-
-def _shortened(
-    vectors: Float[Tensor, "rows components"], longest: float
-) -> Float[Tensor, "rows components"]:
-    """The same vectors, none longer than a bound."""
-    lengths = vectors.norm(dim=1, keepdim=True)
-    return vectors * (longest / lengths.clamp(min=longest))
 
 
 def _is_near(before: Float64[np.ndarray, "6"], after: Float64[np.ndarray, "6"]) -> bool:
