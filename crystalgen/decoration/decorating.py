@@ -173,7 +173,12 @@ class Decorating(Iterator[Decoration]):
                 self.tally.rejected["known"] += 1
             elif (description := _description(crystal)) in described:
                 self.tally.rejected["duplicate"] += 1
-            elif fault := fault_of(crystal, self.weights):
+            elif fault := fault_of(
+                # bonds of the host's anions are the user's choice
+                crystal,
+                self.weights,
+                limits=self.weights.distance_limits,
+            ):
                 self.tally.rejected[fault] += 1
             else:
                 self.tally.valid += 1

@@ -1,6 +1,7 @@
 """What a drawn crystal must pass: whether it is new, sound, and of its group."""
 
 import numpy as np
+from jaxtyping import Float
 
 from crystalgen.errors import GeometryError, SymmetryError
 from crystalgen.generation.contacts import are_contacts_sane
@@ -32,7 +33,11 @@ def is_known(prototype: Prototype, roles: tuple[int, ...], weights: Weights) -> 
 
 
 def fault_of(
-    crystal: SymmetricCrystal, weights: Weights, *, is_group_asked: bool = False
+    crystal: SymmetricCrystal,
+    weights: Weights,
+    *,
+    is_group_asked: bool = False,
+    limits: Float[np.ndarray, "species species"] | None = None,
 ) -> str:
     """First check that a crystal fails; empty if it passes all.
 
@@ -45,6 +50,8 @@ def fault_of(
         weights: What is known of distances in training crystals.
         is_group_asked: Whether the group or the size of the cell was asked for; then
             spglib is asked twice, with and without `MARGIN`.
+        limits: Smallest distance in Å of each pair of elements, where they are others
+            than those of the crystal's composition.
     """
     atoms = expand(crystal)
     try:
@@ -56,7 +63,7 @@ def fault_of(
         atoms.frac_coords,
         atoms.numbers,
         atoms.representative,
-        weights.distance_limits,
+        weights.limits_of(crystal) if limits is None else limits,
     ):
         return "distance"
     # near a higher symmetry, spglib's answer depends on the order of the atoms: take

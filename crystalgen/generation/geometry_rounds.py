@@ -98,11 +98,9 @@ def _separate(
     """Move the atoms of crowded crystals apart; take those that then pass."""
     if not crowded:
         return
-    crystals = separate(
-        [candidate.crystal for candidate in crowded.values()],
-        block.weights.distance_limits,
-    )
-    for (index, candidate), crystal in zip(crowded.items(), crystals, strict=True):
+    tight = [candidate.crystal for candidate in crowded.values()]
+    roomy = separate(tight, [block.weights.limits_of(each) for each in tight])
+    for (index, candidate), crystal in zip(crowded.items(), roomy, strict=True):
         if not _fault(block, crystal):
             row = rows[index]
             row.candidate = replace(candidate, crystal=crystal)

@@ -40,18 +40,22 @@ _IMAGES = np.array(list(product((-1.0, 0.0, 1.0), repeat=3)))
 
 
 def separate(
-    crystals: Sequence[SymmetricCrystal], limits: Float[np.ndarray, "species species"]
+    crystals: Sequence[SymmetricCrystal],
+    limits: Sequence[Float[np.ndarray, "species species"]],
 ) -> list[SymmetricCrystal]:
     """Crystals with the same groups, positions and species, their atoms apart.
 
     Args:
         crystals: Crystals whose cells close.
-        limits: Smallest distance in Å of each pair of elements.
+        limits: Smallest distance in Å of each pair of elements, for each crystal.
 
     Returns:
         One for each; atoms may still be too close.
     """
-    return [_separated(crystal, MARGIN * limits) for crystal in crystals]
+    return [
+        _separated(crystal, MARGIN * each)
+        for crystal, each in zip(crystals, limits, strict=True)
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

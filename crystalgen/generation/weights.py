@@ -12,14 +12,16 @@ from torch import Tensor
 
 from crystalgen.config import build
 from crystalgen.errors import CheckpointError, RequestError
-from crystalgen.generation.contacts import distance_limits
+from crystalgen.generation.contacts import distance_limits, without_bonds_of_anions
 from crystalgen.generation.template_draw import to_templates
 from crystalgen.model.autoencoder import CrystalAutoencoder, GenerativeNetworks
 from crystalgen.model.checkpoint import Checkpoint, load_checkpoint
 from crystalgen.model.conditioned_draws import Meanings, code_meanings
 from crystalgen.model.config import ModelConfig
 from crystalgen.model.statistics import Statistics
+from crystalgen.representation.crystal import SymmetricCrystal
 from crystalgen.representation.membership import SeenLabels
+from crystalgen.representation.neutrality import is_neutral
 from crystalgen.representation.prototype import Prototype, PrototypeVocabulary
 
 DEFAULT_WEIGHTS = "mp-20"
@@ -78,6 +80,19 @@ class Weights:
     def distance_limits(self) -> Float[np.ndarray, "species species"]:
         """Smallest distance in Å that each pair of elements may have."""
         return distance_limits(self.networks.statistics.shortest.cpu().numpy())
+
+    @cached_property
+    def _limits_of_balanced(self) -> Float[np.ndarray, "species species"]:
+        return without_bonds_of_anions(self.distance_limits)
+
+    def limits_of(
+        self, crystal: SymmetricCrystal
+    ) -> Float[np.ndarray, "species species"]:
+        """Smallest distances in Å that a drawn crystal of this composition may have."""
+        counts = crystal.composition
+        if len(counts) > 1 and is_neutral(tuple(counts), tuple(counts.values())):
+            return self._limits_of_balanced
+        return self.distance_limits
 
     @cached_property
     def code_meanings(self) -> Meanings | None:

@@ -92,7 +92,7 @@ def judge(weights: Weights, decoded: Decoded, *, needs_balance: bool) -> Verdict
     fault = _fault(crystal, weights)
     if fault != "distance":
         return Verdict(crystal=crystal, fault=fault)
-    (apart,) = separate([crystal], weights.distance_limits)
+    (apart,) = separate([crystal], [weights.limits_of(crystal)])
     if _fault(apart, weights):
         return Verdict(crystal=crystal, fault=fault)
     return Verdict(crystal=apart, fault="", is_mended=True)

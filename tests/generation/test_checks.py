@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
 from crystalgen.generation.checks import fault_of
@@ -67,3 +68,21 @@ def test_a_crystal_with_a_smaller_cell_has_another_group(weights):
     assert SpacegroupAnalyzer(to_structure(crystal)).get_space_group_number() == 2
     assert fault_of(crystal, weights) == "group"
     assert fault_of(larger, weights) != "group"
+
+
+@pytest.mark.parametrize(
+    ("cation", "fault"), [(20, ""), (22, "distance")], ids=["CaO2", "TiO2"]
+)
+def test_oxygen_bonds_to_itself_only_where_charges_ask_for_it(weights, cation, fault):
+    """The structure of CaC2: a peroxide of calcium, and TiO2, which needs no bond."""
+    crystal = SymmetricCrystal(
+        space_group=139,
+        wyckoff=(0, 4),
+        species=(cation, 8),
+        free_coords=np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 0.5 - 0.75 / 6.0]]),
+        lattice_parameters=np.array([3.6, 3.6, 6.0, 90.0, 90.0, 90.0]),
+    )
+    anything = replace(weights)
+    vars(anything)["distance_limits"] = np.zeros((119, 119))  # as learnt elsewhere
+    assert fault_of(crystal, anything) == fault
+    assert fault_of(crystal, anything, limits=anything.distance_limits) == ""

@@ -3,7 +3,12 @@ import pytest
 from hypothesis import assume, given, settings, strategies as st
 from pymatgen.core import Element, Lattice, Structure
 
-from crystalgen.generation.contacts import are_contacts_sane, distance_limits
+from crystalgen.generation.contacts import (
+    UNBONDED,
+    are_contacts_sane,
+    distance_limits,
+    without_bonds_of_anions,
+)
 
 N_SPECIES = 119
 
@@ -103,3 +108,22 @@ def test_learnt_limits_come_before_radii():
     assert limits[1, 1] < 0.6
     np.testing.assert_array_equal(limits, limits.T)
     assert (limits[1:, 1:] > 0.4).all()
+
+
+def test_only_pairs_of_like_anions_have_larger_limits_without_bonds():
+    limits = distance_limits(np.zeros((N_SPECIES, N_SPECIES)))
+    raised = without_bonds_of_anions(limits)
+    changed = {(int(a), int(b)) for a, b in np.argwhere(raised > limits)}
+    assert changed == {(number, number) for number in UNBONDED}
+    assert (raised >= limits).all()
+
+
+@pytest.mark.parametrize(
+    ("molecule", "bond"), [("N2", 1.45), ("O2", 1.49), ("F2", 1.41), ("Cl2", 1.99)]
+)
+def test_a_bond_is_shorter_and_a_contact_of_ions_longer_than_the_limit(molecule, bond):
+    """Single bonds of hydrazine, peroxides and halogens; radii of Shannon."""
+    number = Element(molecule[:-1]).Z
+    charge = {7: -3, 8: -2, 9: -1, 17: -1}[number]
+    ionic = 2 * Element(molecule[:-1]).ionic_radii[charge]
+    assert bond < UNBONDED[number] < ionic

@@ -43,7 +43,7 @@ def test_crystals_with_room_stay_as_they_are(crystals, weights, limits):
         )
         for each in roomy
     ]
-    for before, after in zip(wide, separate(wide, limits), strict=True):
+    for before, after in zip(wide, separate(wide, [limits] * len(wide)), strict=True):
         np.testing.assert_array_equal(
             after.lattice_parameters, before.lattice_parameters
         )
@@ -51,10 +51,10 @@ def test_crystals_with_room_stay_as_they_are(crystals, weights, limits):
 
 
 @pytest.mark.parametrize("x", [0.18, 0.2, 0.42])
-def test_a_crowded_crystal_gets_room_and_keeps_its_group(crystals, weights, limits, x):
+def test_a_crowded_crystal_gets_room_and_keeps_its_group(crystals, weights, x):
     crowded = crowded_rutile(crystals, x)
     assert fault_of(crowded, weights) == "distance"
-    (after,) = separate([crowded], limits)
+    (after,) = separate([crowded], [weights.limits_of(crowded)])
     assert fault_of(after, weights) == ""
     assert (after.space_group, after.wyckoff) == (136, crowded.wyckoff)
     cell = expand(after)
@@ -72,7 +72,7 @@ def test_cells_grow_within_their_bounds_and_never_shrink(crystals, limits, x, sc
         crowded,
         lattice_parameters=crowded.lattice_parameters * np.repeat([scale, 1.0], 3),
     )
-    (after,) = separate([crowded], limits)
+    (after,) = separate([crowded], [limits])
     growth = after.lattice_parameters[:3] / crowded.lattice_parameters[:3]
     np.testing.assert_allclose(growth, growth[0], rtol=1e-6)
     assert 1 - 1e-6 <= growth[0] <= np.exp(MAX_GROWTH) + 1e-6
@@ -82,9 +82,9 @@ def test_cells_grow_within_their_bounds_and_never_shrink(crystals, limits, x, sc
 
 def test_a_crystal_does_not_depend_on_the_others_of_its_batch(crystals, limits):
     some = [crowded_rutile(crystals, x) for x in (0.18, 0.25, 0.42)]
-    together = separate([*some, crystals[0]], limits)
+    together = separate([*some, crystals[0]], [limits] * (len(some) + 1))
     for alone, one in zip(some, together[:-1], strict=True):
-        (after,) = separate([alone], limits)
+        (after,) = separate([alone], [limits])
         np.testing.assert_allclose(after.free_coords, one.free_coords, atol=1e-5)
         np.testing.assert_allclose(
             after.lattice_parameters, one.lattice_parameters, rtol=1e-5
