@@ -5,9 +5,10 @@
         [--checkpoint FILE] [--baseline TRAIN.safetensors]
         [--compare until-matched]
 
-The first sample is the most likely geometry, with no codes; the others have codes drawn
-from the prior at temperature 1. None is checked or drawn again. A match is that of
-`crystalgen.evaluation.reconstruction`; crystals are a random choice of the cache.
+The first sample is the most likely geometry, with no codes; of the others every second
+one starts from random coordinates (`crystalgen/generation/scattering.py`), and the rest
+have codes drawn from the prior at temperature 1. None is checked or drawn again. A
+match is that of `crystalgen.evaluation.reconstruction`; crystals are a random choice.
 
 By far the most time goes into comparing samples with crystals that an earlier sample
 matched. It finds the closest of all samples, which only the last two figures tell of:
@@ -37,12 +38,14 @@ from crystalgen.datasets.pool import Lost, available_cores, survive_map
 from crystalgen.errors import GeometryError
 from crystalgen.evaluation.reconstruction import best_of, matches, rms_distance
 from crystalgen.generation import Generator
-from crystalgen.generation.decoding import assemble, draw_geometry
+from crystalgen.generation.decoding import GeometryDraw, assemble, draw_geometry
 from crystalgen.generation.encoding import templates_of
-from crystalgen.generation.noise import Purpose, row_noise
+from crystalgen.generation.noise import Purpose, row_noise, row_uniform
+from crystalgen.generation.scattering import NOISE_SHAPE, scatter_geometry
 from crystalgen.generation.weights import Weights
 from crystalgen.representation.conversion import to_structure
 from crystalgen.representation.crystal import SymmetricCrystal
+from crystalgen.representation.prototype import Prototype
 from nearest_geometry import copied
 
 BATCH = 128
@@ -149,7 +152,7 @@ def draw(
     seed: int,
     sample: int,
 ) -> list[SymmetricCrystal]:
-    """One geometry for each crystal; the most likely one if the sample is number 0."""
+    """One geometry for each crystal, the most likely one if the sample is number 0."""
     prototypes, templates = templates_of(weights, crystals)
     n_tokens = 1 + int(weights.networks.coded_orbits(templates).sum(dim=1).max())
     noise = row_noise(
@@ -165,6 +168,21 @@ def draw(
     for place, crystal in enumerate(crystals):
         elements = tuple(dict.fromkeys(crystal.species))
         species[place, : len(elements)] = torch.tensor(elements)
+    if sample % 2 and weights.networks.relaxer is not None:
+        geometry = scatter_geometry(
+            weights.networks,
+            templates,
+            species.to(weights.device),
+            row_uniform(
+                seed,
+                rows,
+                (1 + templates.position.shape[1], *NOISE_SHAPE),
+                attempt=sample,
+                purpose=Purpose.GEOMETRY,
+            ),
+            weights.distance_limits,
+        )
+        return assembled(prototypes, species, geometry)
     geometry = draw_geometry(
         weights.networks,
         templates,
@@ -173,6 +191,15 @@ def draw(
         temperature=1.0,
         is_coded=torch.full((len(crystals),), sample > 0, device=weights.device),
     )
+    return assembled(prototypes, species, geometry)
+
+
+def assembled(
+    prototypes: Sequence[Prototype],
+    species: Int[torch.Tensor, "crystals roles"],
+    geometry: GeometryDraw,
+) -> list[SymmetricCrystal]:
+    """Crystals of a draw."""
     return [
         assemble(
             prototype,

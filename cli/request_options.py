@@ -128,7 +128,8 @@ VaryGeometry = Annotated[
     bool,
     typer.Option(
         "--vary-geometry",
-        help="Draw geometries, too, instead of the most likely one.",
+        help="Draw geometries, too, instead of the most likely one: half of them from"
+        " codes, half from atoms anywhere in the cell, brought to rest.",
     ),
 ]
 ChargeNeutral = Annotated[

@@ -99,7 +99,7 @@ def _follow(reports: "Iterable[Report]", console: Console) -> "Report | None":
         for last in reports:
             bar.update(
                 task,
-                description=f"epoch {last.epoch + 1}, step {last.step:,}",
+                description=f"{_part(last)}epoch {last.epoch + 1}, step {last.step:,}",
                 completed=last.progress,
                 left=f"{_clock(last.minutes_left)} left",
                 losses=_losses(last),
@@ -163,10 +163,15 @@ def _milestone(report: "Report") -> str:
         kind, losses = "validation", dict(report.validation)
     shown = ", ".join(f"{name} {value:.4g}".strip() for name, value in losses.items())
     return (
-        f"epoch {report.epoch}, step {report.step:,} of {report.steps:,}, "
+        f"{_part(report)}epoch {report.epoch}, step {report.step:,} of "
+        f"{report.steps:,}, "
         f"{report.crystals_per_s:,.0f} crystals/s, {_clock(report.minutes_left)} left; "
         f"{kind}: {shown}{'; saved' if report.is_saved else ''}"
     )
+
+
+def _part(report: "Report") -> str:
+    return f"{report.part}: " if report.part else ""
 
 
 def _clock(minutes: float) -> str:
@@ -197,7 +202,7 @@ def _end(last: "Report | None", folder: Path, again: str) -> str:
             f"go on with: {again}"
         )
     return (
-        f"{last.step:,} steps, {last.epoch} epochs, loss {last.losses['loss']:.4g}; "
+        f"{_part(last)}{last.step:,} steps, {last.epoch} epochs, loss {last.losses['loss']:.4g}; "
         f"weights in {weights}; "
         f"try them with: crystalgen generate --checkpoint {shlex.quote(str(weights))}"
     )

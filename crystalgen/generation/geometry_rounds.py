@@ -1,7 +1,7 @@
 """A round of geometries: the most likely one and others for each row with species."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import torch
@@ -11,7 +11,8 @@ from crystalgen.generation.block import Block, Row, attempts_of
 from crystalgen.generation.candidate import Candidate, Codes
 from crystalgen.generation.checks import fault_of
 from crystalgen.generation.decoding import GeometryDraw, assemble, draw_geometry
-from crystalgen.generation.noise import Purpose, row_noise
+from crystalgen.generation.noise import Purpose, row_noise, row_uniform
+from crystalgen.generation.scattering import NOISE_SHAPE, scatter_geometry
 from crystalgen.generation.separation import separate
 from crystalgen.model.batch import Templates
 from crystalgen.representation.crystal import SymmetricCrystal
@@ -124,22 +125,63 @@ def _geometry(
         roles = composition.roles if composition else ()
         species[place, : len(roles)] = torch.tensor(roles)
     n_tokens = 1 + int(weights.networks.coded_orbits(some).sum(dim=1).max())
+    draws = block.templates.draws[indices]
     noise = row_noise(
         block.seed,
-        block.templates.draws[indices],
+        draws,
         (n_tokens, *weights.config.geometry_codes),
         attempt=attempts,
         purpose=Purpose.GEOMETRY,
     )
-    return draw_geometry(
+    species = species.to(weights.device)
+    drawn = draw_geometry(
         weights.networks,
         some,
-        species.to(weights.device),
+        species,
         noise.to(weights.device),
         temperature=block.temperature,
         is_coded=is_coded.to(weights.device),
         guidance=block.templates.guidance_of(indices, weights.device),
     )
+    if not (block.vary_geometry and weights.networks.relaxer):
+        return drawn
+    is_scattered = is_coded.numpy() & ((draws + attempts) % 2 == 1)
+    return _with_scattered(
+        block, np.flatnonzero(is_scattered), drawn, some, species, draws, attempts
+    )
+
+
+def _with_scattered(
+    block: Block,
+    rows: Int[np.ndarray, " some"],
+    drawn: GeometryDraw,
+    templates: Templates,
+    species: Int[torch.Tensor, "rows roles"],
+    draws: Int[np.ndarray, " rows"],
+    attempts: Int[np.ndarray, " rows"],
+) -> GeometryDraw:
+    """Put geometries from random coordinates in the place of some."""
+    if not len(rows):
+        return drawn
+    chosen = torch.from_numpy(rows).to(species.device)
+    scattered = scatter_geometry(
+        block.weights.networks,
+        templates.rows(chosen),
+        species[chosen],
+        row_uniform(
+            block.seed,
+            draws[rows],
+            (1 + templates.position.shape[1], *NOISE_SHAPE),
+            attempt=attempts[rows],
+            purpose=Purpose.GEOMETRY,
+        ),
+        block.weights.distance_limits,
+    )
+    for field in fields(GeometryDraw):
+        each = getattr(drawn, field.name)
+        is_tensor = isinstance(each, torch.Tensor)
+        each[chosen if is_tensor else rows] = getattr(scattered, field.name)
+    return drawn
 
 
 def _fault(block: Block, crystal: SymmetricCrystal) -> str:

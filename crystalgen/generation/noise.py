@@ -9,8 +9,11 @@ from enum import IntEnum
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Float64, Int
 from torch import Tensor
+
+_APART = 1 << 40
+"""More attempts than are ever made."""
 
 
 class Purpose(IntEnum):
@@ -58,3 +61,21 @@ def row_noise(
         generator.standard_exponential(out=noise[row], dtype=np.float32)
     np.maximum(noise, np.finfo(np.float32).tiny, out=noise)
     return torch.from_numpy(-np.log(noise))
+
+
+def row_uniform(
+    seed: int,
+    draws: Int[np.ndarray, " rows"],
+    shape: Sequence[int],
+    *,
+    attempt: int | Int[np.ndarray, " rows"],
+    purpose: Purpose,
+) -> Float64[np.ndarray, "rows ..."]:
+    """Uniform noise in [0, 1) in the same way, from streams apart from the above."""
+    attempts = np.broadcast_to(attempt, len(draws)).tolist()
+    return np.stack(
+        [
+            stream(seed, draw, attempt=_APART + number, purpose=purpose).random(shape)
+            for draw, number in zip(draws.tolist(), attempts, strict=True)
+        ]
+    )
