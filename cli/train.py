@@ -202,7 +202,8 @@ def _end(last: "Report | None", folder: Path, again: str) -> str:
             f"go on with: {again}"
         )
     return (
-        f"{_part(last)}{last.step:,} steps, {last.epoch} epochs, loss {last.losses['loss']:.4g}; "
+        f"{_part(last)}{last.step:,} steps, {last.epoch} epochs, "
+        f"loss {last.losses['loss']:.4g}; "
         f"weights in {weights}; "
         f"try them with: crystalgen generate --checkpoint {shlex.quote(str(weights))}"
     )
