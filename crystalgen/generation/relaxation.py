@@ -32,9 +32,9 @@ from crystalgen.model.tables import symmetry_tables
 from crystalgen.symmetry.lattice import constrain, lattice_matrix
 from crystalgen.symmetry.wyckoff import crystal_system
 
-MAX_STEPS = 8
+MAX_STEPS = 4
 """Most steps of the relaxer."""
-AT_REST = 0.02
+AT_REST = 0.03
 """Å; crystals that move by less in a step move no more."""
 MAX_GROWTH = 0.4
 """Change of the logarithm of the volume beyond which a crystal is left as it was."""
