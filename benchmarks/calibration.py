@@ -2,16 +2,21 @@
 
     crystalgen data build mp-20 --split test --out test.safetensors
     python benchmarks/calibration.py test.safetensors [--checkpoint FILE]
-        [--plot reliability.png]
+        [--plot reliability.png] [--halves val.safetensors]
 
 The crystals must be among neither those that the weights were trained on nor those that
 they were calibrated on. "as the networks say" is what they predict without calibration.
 Widths are medians over the crystals, in the unit of the property.
+
+With --halves, the crystals and those of another cache are put together and parted into
+random halves, of which one calibrates what the other one tests: the mean tells whether
+the method is right, the standard deviation what chance makes of one parting.
 """
 
 import argparse
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,13 +30,15 @@ from crystalgen.datasets.cache import read_cache
 from crystalgen.generation import Generator
 from crystalgen.generation.calibration import judged_labels
 from crystalgen.generation.prediction import COVERAGES
-from crystalgen.model.calibration import Calibration, quantile
+from crystalgen.model.calibration import Calibration, fit_calibration, quantile
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SHARES = tuple(round(0.05 * step, 2) for step in range(1, 20))
 """Nominal coverages of the diagram."""
+PARTINGS = 100
+"""Random halves."""
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#56B4E9", "#555555")
 DPI = 110
 
@@ -72,6 +79,7 @@ def main() -> None:
     )
     parser.add_argument("cache", type=Path, help="crystals with labels")
     parser.add_argument("--checkpoint", type=Path, help="trained with properties")
+    parser.add_argument("--halves", type=Path, help="more crystals of the same kind")
     parser.add_argument("--plot", type=Path, help="where to draw the diagram")
     arguments = parser.parse_args()
     torch.set_num_threads(1)  # small matrices: a second thread gains nothing
@@ -99,9 +107,38 @@ def main() -> None:
         else statistics.calibration.n.tolist(),
         **{name: _figures(judged, calibration) for name, calibration in kinds.items()},
     }
+    if arguments.halves:
+        more = judged_labels(weights, *read_cache(arguments.halves))
+        pooled = [
+            torch.cat(each)
+            for each in zip(more, (location, scale, labels), strict=True)
+        ]
+        report["random halves"] = _halves(judged, pooled)
     print(json.dumps(report, indent=2))  # noqa: T201
     if arguments.plot:
         _draw(judged, kinds, arguments.plot)
+
+
+def _halves(judged: Judged, pooled: Sequence[Tensor]) -> dict[str, Any]:
+    """Coverage of halves that other halves calibrated."""
+    n, held = len(pooled[0]), []
+    for number in range(PARTINGS):
+        order = torch.randperm(n, generator=torch.Generator().manual_seed(number))
+        fitted, tested = ([each[rows] for each in pooled] for rows in order.chunk(2))
+        calibration = Calibration(fit_calibration(*fitted))
+        location, scale, labels = tested
+        half = replace(judged, location=location, scale=scale, labels=labels)
+        held.append([half.coverage(share, calibration) for share in COVERAGES])
+    means, deviations = 100 * np.mean(held, axis=0), 100 * np.std(held, axis=0)
+    return {
+        name: {
+            f"held by {share:.0%} interval, %": (
+                f"{means[row, column]:.1f} ± {deviations[row, column]:.1f}"
+            )
+            for row, share in enumerate(COVERAGES)
+        }
+        for column, name in enumerate(judged.names)
+    }
 
 
 def _figures(judged: Judged, calibration: Calibration | None) -> dict[str, Any]:
