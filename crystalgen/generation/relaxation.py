@@ -33,7 +33,7 @@ from crystalgen.symmetry.lattice import constrain, lattice_matrix
 from crystalgen.symmetry.wyckoff import crystal_system
 
 MAX_STEPS = 4
-"""Most steps of the relaxer."""
+"""Most steps of the relaxer from what was decoded; more mend little."""
 AT_REST = 0.03
 """Å; crystals that move by less in a step move no more."""
 MAX_GROWTH = 0.4
@@ -68,6 +68,8 @@ def relax(
     species: Int[Tensor, "crystals roles"],
     coords: Float64[np.ndarray, "crystals orbits 3"],
     parameters: Float64[np.ndarray, "crystals 6"],
+    *,
+    max_steps: int = MAX_STEPS,
 ) -> Relaxed:
     """Bring crystals to rest.
 
@@ -77,6 +79,7 @@ def relax(
         species: Atomic number of each role; 0 on padding.
         coords: Free coordinates before.
         parameters: Lattice parameters before.
+        max_steps: Most steps of the relaxer.
     """
     if networks.relaxer is None:
         return Relaxed(coords, parameters, np.zeros(len(coords)))
@@ -98,7 +101,7 @@ def relax(
     ]
     lengths = np.zeros(len(rows))
     moving = np.arange(len(rows))
-    for _ in range(MAX_STEPS):
+    for _ in range(max_steps):
         chosen = torch.from_numpy(moving).to(species.device)
         moved, lengths[moving] = _step(
             networks.relaxer,

@@ -29,6 +29,8 @@ N_STARTS = 24
 NOISE_SHAPE = (N_STARTS, 4)
 """Of the noise of each orbit: three coordinates and a chance to stay, for every start.
 The noise of a crystal begins with a row for the starts as a whole."""
+MAX_STEPS = 12
+"""Most steps of the relaxer: it is a long way from random coordinates."""
 KEEPING_STARTS = 0.5
 """Share of the starts in which orbits may stay."""
 KEPT_ORBITS = 0.5
@@ -76,7 +78,9 @@ def scatter_geometry(
             elements[row, here],
             limits,
         )
-    found = relax(networks, templates, species, coords, likely.parameters)
+    found = relax(
+        networks, templates, species, coords, likely.parameters, max_steps=MAX_STEPS
+    )
     return GeometryDraw(
         crystal_codes=orbit_codes[:, 0],
         orbit_codes=orbit_codes,
