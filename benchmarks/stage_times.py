@@ -24,7 +24,7 @@ P = ParamSpec("P")
 ResultT = TypeVar("ResultT")
 
 IMPORT, REST, DISK = "import", "rest", "write: threads that sync files"
-DRAWING, CHECKS = "crystalgen.generation.drawing", "crystalgen.generation.checks"
+CHECKS = "crystalgen.generation.checks"
 COMPOSITION = "crystalgen.generation.composition"
 STAGES: Mapping[str, tuple[str, ...]] = {
     "load weights": ("crystalgen.generation.generator:load_weights",),
@@ -32,12 +32,14 @@ STAGES: Mapping[str, tuple[str, ...]] = {
         "crystalgen.generation.templates:TemplateSource.draw",
         "crystalgen.generation.templates:TemplateSource.draw_again",
     ),
-    "draw noise": (f"{DRAWING}:row_noise",),
-    "draw species": (f"{DRAWING}:draw_species",),
+    "draw noise": ("crystalgen.generation.noise:row_noise",),
+    "draw species": ("crystalgen.generation.species_rounds:choose_species",),
     "check charges": (f"{COMPOSITION}:is_neutral",),
     "check whether known": (f"{COMPOSITION}:is_known",),
-    "draw geometry": (f"{DRAWING}:draw_geometry",),
+    "draw geometry": ("crystalgen.generation.decoding:draw_geometry",),
     "decode geometry": ("crystalgen.generation.decoding:decode_geometry",),
+    "relax": ("crystalgen.generation.relaxation:relax",),
+    "move apart": ("crystalgen.generation.separation:separate",),
     "verify: expand": (f"{CHECKS}:expand",),
     "verify: numeric gate": (f"{CHECKS}:check_geometry",),
     "verify: contacts": (f"{CHECKS}:are_contacts_sane",),
