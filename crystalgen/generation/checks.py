@@ -49,7 +49,8 @@ def fault_of(
         crystal: To be judged.
         weights: What is known of distances in training crystals.
         is_group_asked: Whether the group or the size of the cell was asked for; then
-            spglib is asked twice, with and without `MARGIN`.
+            spglib is asked with and without `MARGIN`, of the atoms as they are and as
+            pymatgen reads them back.
         limits: Smallest distance in Å of each pair of elements, where they are others
             than those of the crystal's composition.
     """
@@ -69,15 +70,21 @@ def fault_of(
     # near a higher symmetry, spglib's answer depends on the order of the atoms: take
     # the one in which pymatgen reads them back
     order = np.argsort(_RANKS[atoms.numbers - 1], kind="stable")
-    cell = atoms.lattice, atoms.frac_coords[order], atoms.numbers[order]
-    group = crystal.space_group
     # a larger tolerance finds what a smaller one does, but for rare cells
-    tolerances = (MARGIN * SYMPREC, SYMPREC)[: 2 if is_group_asked else 1]
+    tolerances, orders = (MARGIN * SYMPREC,), (order,)
+    if is_group_asked:
+        tolerances, orders = (*tolerances, SYMPREC), (order, np.arange(len(order)))
     try:
         is_found = all(
             is_group_found(
-                group, *cell, symprec=tolerance, angle_tolerance=PYMATGEN_ANGLE
+                crystal.space_group,
+                atoms.lattice,
+                atoms.frac_coords[each],
+                atoms.numbers[each],
+                symprec=tolerance,
+                angle_tolerance=PYMATGEN_ANGLE,
             )
+            for each in orders
             for tolerance in tolerances
         )
     except SymmetryError:
