@@ -86,3 +86,32 @@ def test_oxygen_bonds_to_itself_only_where_charges_ask_for_it(weights, cation, f
     vars(anything)["distance_limits"] = np.zeros((119, 119))  # as learnt elsewhere
     assert fault_of(crystal, anything) == fault
     assert fault_of(crystal, anything, limits=anything.distance_limits) == ""
+
+
+def test_a_group_that_is_asked_for_is_found_in_any_order_of_the_atoms(weights):
+    # a perovskite so near to Pm that the order of its atoms decides
+    crystal = SymmetricCrystal(
+        space_group=1,
+        wyckoff=(0,) * 5,
+        species=(47, 24, 8, 8, 8),
+        free_coords=np.array(
+            [
+                [0.92624849, 0.96600517, 0.99078851],
+                [0.42548362, 0.46139993, 0.49129692],
+                [0.44053489, 0.95548014, 0.48448067],
+                [0.39876321, 0.46531764, 0.99226479],
+                [0.92385531, 0.43865051, 0.50070839],
+            ]
+        ),
+        lattice_parameters=np.array(
+            [3.81045626, 3.80763152, 3.80793922, 89.74043548, 89.52696277, 89.48753985]
+        ),
+    )
+    structure = to_structure(crystal)
+    groups = [
+        SpacegroupAnalyzer(each, symprec=0.1).get_space_group_number()
+        for each in (structure, structure.get_sorted_structure())
+    ]
+    assert groups == [6, 1]
+    assert fault_of(crystal, weights) == ""
+    assert fault_of(crystal, weights, is_group_asked=True) == "group"
