@@ -143,7 +143,9 @@ def _geometry(
         is_coded=is_coded.to(weights.device),
         guidance=block.templates.guidance_of(indices, weights.device),
     )
-    if not (block.vary_geometry and weights.networks.relaxer):
+    # crystals of one element are told apart by their codes, cells and all
+    is_asked = block.vary_geometry and not weights.has_one_element
+    if not (is_asked and weights.networks.relaxer):
         return drawn
     is_scattered = is_coded.numpy() & ((draws + attempts) % 2 == 1)
     return _with_scattered(
