@@ -264,3 +264,25 @@ def test_the_first_draw_is_taken_however_restless(weights, templates):
     outcomes = draw(with_relaxer(weights, bias=1.3), templates, rounds=1)
     assert not any(outcome.fault == "unrest" for outcome in outcomes)
     assert not any(outcome.redrawn for outcome in outcomes)
+
+
+def test_varied_geometries_come_from_codes_and_from_anywhere(weights, templates):
+    outcomes = draw_block(
+        with_relaxer(weights, bias=0.0),
+        templates,
+        seed=3,
+        temperature=1.0,
+        rounds=1,
+        allow_known=True,
+        vary_geometry=True,
+    )
+    is_coded = [NO_CODE not in made(each).codes.crystal for each in outcomes]
+    expected = [int(draw) % 2 == 0 for draw in templates.draws]
+    assert is_coded == expected
+    likely = draw(with_relaxer(weights, bias=0.0), templates, rounds=1)
+    moved = [
+        not np.allclose(made(a).crystal.free_coords, made(b).crystal.free_coords)
+        for a, b in zip(outcomes, likely, strict=True)
+        if NO_CODE in made(a).codes.crystal
+    ]
+    assert sum(moved) > 3
