@@ -41,7 +41,7 @@ def encode(
         typer.Option(
             min=0,
             help="Rounds of the search for codes that are decoded nearer to a crystal "
-            "than the most probable ones; 0 takes those, three times as fast.",
+            "than the most probable ones, 60 ms for each; 0 takes those, in 1 ms.",
         ),
     ] = 6,
     pass_over: PassOver = False,

