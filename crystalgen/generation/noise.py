@@ -14,6 +14,8 @@ from torch import Tensor
 
 _APART = 1 << 40
 """More attempts than are ever made."""
+_GOLDEN = 0x9E3779B97F4A7C15
+"""2^64 divided by the golden ratio, as an odd number."""
 
 
 class Purpose(IntEnum):
@@ -87,3 +89,20 @@ def row_uniform(
             for draw, number in zip(draws.tolist(), attempts, strict=True)
         ]
     )
+
+
+def spread_uniform(seed: int, draw: int) -> float:
+    """Number in [0, 1) that fills the interval evenly as draws go on.
+
+    Multiples of the golden ratio (Weyl, 1916) moved by a random shift of the run
+    (Cranley and Patterson, 1976): each number alone is uniform over seeds, and of any n
+    draws in a row, an interval gets its share of n to within a few, where independent
+    numbers are off by the root of n.
+
+    Args:
+        seed: Of the whole run, >= 0.
+        draw: Index of the draw, >= 0.
+    """
+    rng = stream(seed, 0, attempt=2 * _APART, purpose=Purpose.TEMPLATE)
+    place = int(rng.integers(1 << 64, dtype=np.uint64)) + draw * _GOLDEN
+    return (place % (1 << 64) >> 12) / (1 << 52)

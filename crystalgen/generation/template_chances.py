@@ -16,6 +16,7 @@ from crystalgen.generation.count_sets import role_counts
 from crystalgen.generation.reachability import is_reachable
 from crystalgen.generation.request import Request
 from crystalgen.generation.targets import Targets, targets_of
+from crystalgen.generation.template_cells import Cells, cells_of
 from crystalgen.generation.template_tilt import TemplateTilt, Tilt
 from crystalgen.generation.weights import Weights
 from crystalgen.model.tables import N_GROUPS
@@ -39,6 +40,8 @@ class Chances(NamedTuple):
     """Probability of each space group; row 0 is unused."""
     new: Float64[np.ndarray, " groups"]
     """Probability that a draw of each group takes a new template."""
+    cells: Cells
+    """All of these as intervals, to draw from."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,10 +98,13 @@ class TemplateChances:
         weight = unknown + np.bincount(
             vocabulary.space_group, of_rows, minlength=N_GROUPS + 1
         )
+        groups = weight / max(weight.sum(), TINY)
+        new = self._new_chance(tilt)
         return Chances(
             prototypes=of_rows,
-            groups=weight / max(weight.sum(), 1e-300),
-            new=self._new_chance(tilt),
+            groups=groups,
+            new=new,
+            cells=cells_of(vocabulary, prototypes=of_rows, groups=groups, new=new),
         )
 
     @cached_property

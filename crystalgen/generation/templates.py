@@ -2,7 +2,8 @@
 
 A template is a known prototype, drawn as often as it was seen in training, or a new one
 from the autoregressive prior under the legality masks. Only templates that the request
-allows are ever drawn.
+allows are ever drawn, and evenly: the draws of a run spread over them with less scatter
+than independent ones.
 """
 
 from dataclasses import dataclass
@@ -18,8 +19,9 @@ from crystalgen.generation.constraints import Constraints
 from crystalgen.generation.grammar import Grammar
 from crystalgen.generation.impossible import why_no_composition, why_no_template
 from crystalgen.generation.new_templates import draw_new_prototypes
-from crystalgen.generation.noise import Purpose, stream
+from crystalgen.generation.noise import Purpose, spread_uniform, stream
 from crystalgen.generation.request import Request
+from crystalgen.generation.template_cells import NEW, n_elements
 from crystalgen.generation.template_chances import Chances, TemplateChances
 from crystalgen.generation.template_draw import TemplateDraw, to_templates
 from crystalgen.generation.weights import Weights
@@ -74,11 +76,10 @@ class TemplateSource:
         """
         picks: list[_Pick] = []
         for index in draws.tolist():
-            rng = stream(seed, index, attempt=0, purpose=Purpose.TEMPLATE)
             chances = self.chances.of_draw(index)
-            group = _pick(chances.groups, rng.random())
-            is_new = bool(rng.random() < chances.new[group])
-            picks.append(self._known(rng, chances, group, is_new=is_new))
+            group, row = chances.cells.at(spread_uniform(seed, index))
+            rng = stream(seed, index, attempt=0, purpose=Purpose.TEMPLATE)
+            picks.append(self._pick(group, row, chances, rng))
         return self._complete(seed, draws, picks, renewal=0)
 
     def draw_again(
@@ -106,51 +107,38 @@ class TemplateSource:
         for place, index in zip(failed.tolist(), draws.tolist(), strict=True):
             rng = stream(seed, index, attempt=2 * renewal, purpose=Purpose.TEMPLATE)
             before = earlier.prototypes[place]
-            picks.append(
-                self._known(
-                    rng,
-                    self.chances.of_draw(index),
-                    before.space_group,
-                    is_new=bool(earlier.is_new[place]),
-                    n_elements=before.n_elements,
-                )
-            )
+            chances = self.chances.of_draw(index)
+            row = NEW
+            if not earlier.is_new[place]:
+                row = self._row_like(before, chances, rng.random())
+            picks.append(self._pick(before.space_group, row, chances, rng))
         return self._complete(seed, draws, picks, renewal=renewal)
 
-    def _known(
-        self,
-        rng: np.random.Generator,
-        chances: Chances,
-        group: int,
-        *,
-        is_new: bool,
-        n_elements: int = 0,
-    ) -> "_Pick":
-        """Pick a known prototype of a group, unless it is to be a new one."""
-        chance = chances.new[group]
-        log_prob = float(np.log(chances.groups[group]))
-        if is_new:
-            grammar = None
-            if self.constraints:
-                grammar = self.constraints.grammar(group, rng.random())
-            return _Pick(group, None, log_prob + float(np.log(chance)), grammar)
-        members = self._members[group]
-        weight = chances.prototypes[members]
-        share = weight / weight.sum()
-        alike = weight
-        if n_elements:
-            alike = weight * (self._elements[members] == n_elements)
-        row = _pick(alike, rng.random())
-        prototype = self.weights.vocabulary.prototype(int(members[row]))
-        return _Pick(
-            group, prototype, log_prob + float(np.log((1 - chance) * share[row]))
-        )
+    def _row_like(self, before: Prototype, chances: Chances, uniform: float) -> int:
+        """Row of a known prototype with the group and number of elements of another."""
+        members = self._members[before.space_group]
+        elements = n_elements(self.weights.vocabulary)
+        is_alike = elements[members] == before.n_elements
+        weight = chances.prototypes[members] * is_alike
+        return int(members[_pick(weight, uniform)])
+
+    def _pick(
+        self, group: int, row: int, chances: Chances, rng: np.random.Generator
+    ) -> _Pick:
+        """A known prototype, or a new one with the grammar of what is asked for."""
+        log_prob = chances.cells.log_prob(group, row)
+        if row != NEW:
+            return _Pick(group, self.weights.vocabulary.prototype(row), log_prob)
+        grammar = None
+        if self.constraints:
+            grammar = self.constraints.grammar(group, rng.random())
+        return _Pick(group, None, log_prob, grammar)
 
     def _complete(
         self,
         seed: int,
         draws: Int[np.ndarray, " rows"],
-        picks: "list[_Pick]",
+        picks: list[_Pick],
         *,
         renewal: int,
     ) -> TemplateDraw:
@@ -206,12 +194,6 @@ class TemplateSource:
         vocabulary = self.weights.vocabulary
         is_unseen = prototype not in vocabulary.index
         return is_unseen + (prototype.template not in vocabulary.templates)
-
-    @cached_property
-    def _elements(self) -> Int[np.ndarray, " prototypes"]:
-        """Distinct elements of each known prototype."""
-        vocabulary = self.weights.vocabulary
-        return np.maximum.reduceat(vocabulary.role, vocabulary.offsets[:-1]) + 1
 
     @cached_property
     def _members(self) -> dict[int, Int[np.ndarray, " rows"]]:

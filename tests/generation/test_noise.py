@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings, strategies as st
 from scipy import stats
 
-from crystalgen.generation.noise import Purpose, row_noise, stream
+from crystalgen.generation.noise import Purpose, row_noise, spread_uniform, stream
 
 seeds = st.integers(0, 2**63)
 draws = st.lists(st.integers(0, 2**40), min_size=1, max_size=4)
@@ -74,3 +74,22 @@ def test_noise_is_finite_and_repeats():
 def test_a_negative_draw_is_refused():
     with pytest.raises((OverflowError, ValueError)):
         stream(0, -1, attempt=0, purpose=Purpose.TEMPLATE)
+
+
+@settings(max_examples=30)
+@given(seed=st.integers(0, 2**63), first=st.integers(0, 10**9), n=st.integers(3, 3000))
+def test_spread_numbers_leave_gaps_of_three_lengths_at_most(seed, first, n):
+    points = [spread_uniform(seed, draw) for draw in range(first, first + n)]
+    gaps = np.sort(np.diff(np.sort(points), append=min(points) + 1))
+    # Steinhaus' theorem, and the longest of three is the sum of the others
+    lengths = gaps[np.flatnonzero(np.diff(gaps, prepend=0) > 1e-9)]
+    assert len(lengths) in (2, 3)
+    if len(lengths) == 3:
+        assert math.isclose(lengths[2], lengths[0] + lengths[1], rel_tol=1e-9)
+    # the golden ratio keeps them alike, as no other number does
+    assert gaps[-1] / gaps[0] < 2.62
+
+
+def test_a_spread_number_alone_is_uniform_over_seeds():
+    points = [spread_uniform(seed, 7) for seed in range(500)]
+    assert stats.kstest(points, stats.uniform.cdf).pvalue > 0.01
