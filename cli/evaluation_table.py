@@ -47,6 +47,7 @@ def _shares(report: Report) -> Iterator[tuple[str, Share]]:
     yield "valid (CDVAE)", validity.cdvae
     yield "  structure", validity.cdvae_structure
     yield "  composition (SMACT)", validity.cdvae_composition
+    yield "no atom 6 Å from all others", validity.whole
     for shares in summary.groups:
         yield f"group kept at {shares.symprec} Å", shares.kept
         yield "  a supergroup", shares.supergroup

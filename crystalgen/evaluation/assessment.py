@@ -28,6 +28,10 @@ SHORTEST_DISTANCE = 0.5
 """Å; CDVAE calls crystals with closer atoms invalid (after Court et al. 2020)."""
 SMALLEST_VOLUME = 0.1
 """Å³, from CDVAE's code."""
+REACH = 6.0
+"""Å; an atom without another so near is alone, as for the potential CHGNet (Deng et
+al., Nat. Mach. Intell. 5, 1031, 2023), whose graph ends there. Caesium's atoms are
+5.3 Å apart, those of solid xenon 4.4 Å."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +70,9 @@ class Assessment:
     """CDVAE's structural validity."""
     is_smact_valid: bool
     """CDVAE's compositional validity."""
+    n_lone_atoms: int
+    """Atoms of the primitive cell that are further than `REACH` from all others: of a
+    crystal that fell apart, which no other check finds."""
     labels: Labels | None
     """None if the crystal has no description by Wyckoff positions."""
     structure: Structure = field(repr=False, compare=False)
@@ -134,6 +141,7 @@ def assess(
         verdict=judge(primitive),
         is_separated=is_separated(primitive),
         is_smact_valid=is_smact_valid(primitive.composition),
+        n_lone_atoms=n_lone_atoms(primitive),
         labels=_labels(sane, crystal),
         structure=primitive,
     )
@@ -196,6 +204,12 @@ def is_separated(structure: Structure) -> bool:
     return structure.volume >= SMALLEST_VOLUME and bool(
         np.all(distances >= SHORTEST_DISTANCE)
     )
+
+
+def n_lone_atoms(structure: Structure) -> int:
+    """Atoms that have no other within `REACH`, images included."""
+    centres, *_ = structure.get_neighbor_list(REACH)
+    return len(structure) - len(np.unique(centres))
 
 
 def _labels(structure: Structure, crystal: SymmetricCrystal | None) -> Labels | None:

@@ -51,6 +51,8 @@ class Validity:
     cdvae_composition: Share
     cdvae: Share
     """Structure and composition."""
+    whole: Share
+    """No atom far from all others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +108,7 @@ def validity(judged: Sequence[Judged]) -> Validity:
         cdvae_structure=share(judged, lambda each: each.is_separated),
         cdvae_composition=share(judged, lambda each: each.is_smact_valid),
         cdvae=share(judged, lambda each: each.is_cdvae_valid),
+        whole=share(judged, lambda each: each.n_lone_atoms == 0),
     )
 
 

@@ -72,6 +72,7 @@ def _row(judged: Judged) -> Row:
         "is_plausible": verdict and verdict.is_plausible,
         "cdvae_structure_valid": found and found.is_separated,
         "cdvae_composition_valid": found and found.is_smact_valid,
+        "n_lone_atoms": found and found.n_lone_atoms,
         "template": labels and labels.template,
         "framework": labels and labels.framework,
         "protostructure": labels and labels.protostructure,

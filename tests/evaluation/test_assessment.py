@@ -1,9 +1,16 @@
 import numpy as np
 import pytest
+from ase.neighborlist import neighbor_list
 from pymatgen.core import DummySpecies, Lattice, Structure
+from pymatgen.io.ase import AseAtomsAdaptor
 
 from crystalgen.errors import GeometryError, RepresentationError
-from crystalgen.evaluation.assessment import assess, describe, is_separated
+from crystalgen.evaluation.assessment import (
+    assess,
+    describe,
+    is_separated,
+    n_lone_atoms,
+)
 from crystalgen.evaluation.groups import GroupMatch
 from crystalgen.representation.conversion import (
     to_conventional_structure,
@@ -79,6 +86,24 @@ def test_atoms_half_an_angstrom_apart_are_separated():
     assert is_separated(pair(0.5 + 1e-6))
     assert not is_separated(pair(0.5 - 1e-6))
     assert not is_separated(pair(7.6))  # across the boundary
+
+
+@pytest.mark.parametrize("length", [5.9, 6.1, 12.1, 18.5])
+def test_lone_atoms_are_those_that_ase_finds_no_neighbour_of(length):
+    places = [[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.5, 0.6]]
+    structure = Structure(Lattice.tetragonal(length, 12.5), ["Na", "O", "O"], places)
+    centres = neighbor_list("i", AseAtomsAdaptor.get_atoms(structure), 6.0)
+    assert n_lone_atoms(structure) == 3 - len(set(centres.tolist()))
+    assert n_lone_atoms(structure * (2, 1, 1)) == 2 * n_lone_atoms(structure)
+
+
+def test_a_crystal_that_fell_apart_passes_all_else():
+    apart = Structure(Lattice.cubic(15.0), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    found = assess("x", apart)
+    assert found.verdict.is_valid
+    assert found.is_cdvae_valid
+    assert found.n_lone_atoms == 2
+    assert assess("x", SALT).n_lone_atoms == 0
 
 
 def test_crowded_atoms_are_judged_invalid_and_not_refused():
