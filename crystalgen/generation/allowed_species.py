@@ -10,8 +10,8 @@ from crystalgen.generation.assignments import N_NUMBERS
 from crystalgen.generation.constraints import Constraints
 from crystalgen.generation.weights import Weights
 from crystalgen.model.batch import Templates
-from crystalgen.model.conditioned_draws import Allowed, draw_allowed_species
-from crystalgen.model.draws import SpeciesDraw, draw_species
+from crystalgen.model.conditioned_draws import draw_allowed_species
+from crystalgen.model.draws import Allowed, SpeciesDraw, draw_species
 from crystalgen.model.guidance import Guidance
 from crystalgen.representation.prototype import Prototype
 

@@ -10,7 +10,6 @@ exactly, with the sum over z2 taken for every z1; what each pair of codes means 
 off the decoder once.
 """
 
-from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -20,15 +19,13 @@ from torch import Tensor
 from crystalgen.estimators.gumbel_softmax import gumbel_max
 from crystalgen.model.autoencoder import GenerativeNetworks
 from crystalgen.model.batch import Templates
-from crystalgen.model.draws import SpeciesDraw, draw_codes
+from crystalgen.model.draws import Allowed, SpeciesDraw, draw_codes, draw_elements
 from crystalgen.model.embedding import N_SPECIES
 from crystalgen.model.guidance import CodeReader, Guidance, code_reader
 from crystalgen.model.layers import KeyValues
 
 Meanings = Float[Tensor, "first second species"]
 """How surely each pair of codes means each element."""
-Allowed = Callable[[Int[Tensor, "rows roles"]], Bool[Tensor, "rows species"]]
-"""Elements allowed on the next role, given those on the roles before."""
 SURE = 0.5
 """Probability from which on a pair of codes means an element and no other."""
 SMALLEST = 1e-30
@@ -112,22 +109,15 @@ def draw_allowed_species(
             meanings=meanings,
             allowed=allowed,
         )
-    logits = networks.species_decoder(
-        templates, networks.species_codes.embed_indices(codes)
+    species, gained = draw_elements(
+        networks,
+        templates,
+        codes,
+        species_noise,
+        temperature=temperature,
+        allowed=allowed,
     )
-    species = torch.zeros_like(codes[:, :, 0])
-    rows = torch.arange(len(codes), device=codes.device)
-    for role in range(n_roles):
-        chosen = gumbel_max(
-            logits[:, role],
-            species_noise[:, role],
-            temperature=temperature,
-            mask=allowed(species[:, :role]),
-        )
-        gained = logits[:, role].log_softmax(dim=-1)[rows, chosen]
-        log_prob = log_prob + torch.where(present[:, role], gained, 0.0)
-        species[:, role] = torch.where(present[:, role], chosen, 0)
-    return SpeciesDraw(codes=codes, species=species, log_prob=log_prob)
+    return SpeciesDraw(codes=codes, species=species, log_prob=log_prob + gained)
 
 
 def _draw_codes(

@@ -3,6 +3,7 @@
 Each function takes a batch of templates and noise, and is a pure function of them.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,6 +16,9 @@ from crystalgen.model.autoencoder import GenerativeNetworks
 from crystalgen.model.batch import Templates
 from crystalgen.model.guidance import CodeReader, Guidance, code_reader
 from crystalgen.model.layers import KeyValues
+
+Allowed = Callable[[Int[Tensor, "rows roles"]], Bool[Tensor, "rows species"]]
+"""Elements allowed on the next role, given those on the roles before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,22 +118,61 @@ def draw_species(
         code_noise,
         temperature=temperature,
     )
+    trained = networks.statistics.species_count > 0
+
+    def unused(earlier: Int[Tensor, "rows roles"]) -> Bool[Tensor, "rows species"]:
+        return trained.expand(len(earlier), -1).scatter(1, earlier, value=False)
+
+    species, gained = draw_elements(
+        networks,
+        templates,
+        codes,
+        species_noise,
+        temperature=temperature,
+        allowed=unused,
+    )
+    return SpeciesDraw(codes=codes, species=species, log_prob=log_prob + gained)
+
+
+def draw_elements(
+    networks: GenerativeNetworks,
+    templates: Templates,
+    codes: Int[Tensor, "crystals roles codes"],
+    noise: Float[Tensor, "crystals roles species"],
+    *,
+    temperature: float,
+    allowed: Allowed,
+) -> tuple[Int[Tensor, "crystals roles"], Float[Tensor, " crystals"]]:
+    """Draw an allowed element for each role, one after the other, given the codes.
+
+    Args:
+        networks: Codebooks and decoders.
+        templates: Groups, positions and roles.
+        codes: Species codes of each role.
+        noise: Gumbel noise.
+        temperature: Of the draw.
+        allowed: Never empty as long as it was kept to so far.
+
+    Returns:
+        Elements, 0 on padding, and the log-probability of the same draw without
+        restrictions.
+    """
+    n_roles = codes.shape[1]
+    present = templates.role_present(n_roles)
     logits = networks.species_decoder(
         templates, networks.species_codes.embed_indices(codes)
     )
-    allowed = networks.statistics.species_count > 0
-    allowed = allowed.expand(len(codes), -1).clone()
     species = torch.zeros_like(codes[:, :, 0])
+    log_prob = torch.zeros(len(codes), device=codes.device)
     rows = torch.arange(len(codes), device=codes.device)
     for role in range(n_roles):
         chosen = gumbel_max(
             logits[:, role],
-            species_noise[:, role],
+            noise[:, role],
             temperature=temperature,
-            mask=allowed,
+            mask=allowed(species[:, :role]),
         )
         gained = logits[:, role].log_softmax(dim=-1)[rows, chosen]
         log_prob = log_prob + torch.where(present[:, role], gained, 0.0)
         species[:, role] = torch.where(present[:, role], chosen, 0)
-        allowed[rows, chosen] = False
-    return SpeciesDraw(codes=codes, species=species, log_prob=log_prob)
+    return species, log_prob

@@ -7,7 +7,6 @@ import pytest
 from typer.testing import CliRunner
 
 from crystalgen.cli.app import app
-from crystalgen.datasets.cache import CacheInfo, write_cache
 from crystalgen.export.cif import cif_text
 from crystalgen.export.readback import check_cif
 from crystalgen.export.run_folder import read_manifest, read_records
@@ -162,23 +161,6 @@ def test_an_earlier_walk_is_replaced_only_if_asked(folder):
     assert refused(run(*arguments), "--overwrite")
     assert run(*arguments, "--overwrite").exit_code == 0
     assert len(list((folder / "interpolation" / "cif").iterdir())) == 2
-
-
-@pytest.fixture
-def cache(folder, tables):
-    path = folder / "cache.safetensors"
-    info = CacheInfo(
-        source="textbook",
-        license="none",
-        citation="",
-        source_sha256="",
-        symprec=0.1,
-        n_neighbours=12,
-        n_read=len(tables[0]),
-        n_kept=len(tables[0]),
-    )
-    write_cache(path, tables[0], tables[1], info)
-    return path
 
 
 def test_a_map_is_a_table_and_a_picture_and_says_of_how_many(folder, cache):
