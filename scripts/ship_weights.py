@@ -2,16 +2,30 @@
 
 crystalgen train examples/mp-20.toml
 python scripts/ship_weights.py runs/mp-20/model.safetensors mp-20
+
+Weights of a version that knew fewer usual geometries get those that are missing,
+counted on the crystals that they were learnt from; what the networks learnt with is
+kept:
+
+python scripts/ship_weights.py OLD.safetensors mp-20 --counted-on train.safetensors
 """
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
+from crystalgen.datasets.cache import read_cache
+from crystalgen.model.centres import CentreArrays, fit_centres
 from crystalgen.model.checkpoint import load_checkpoint, save_checkpoint
+from crystalgen.model.families import fit_families
+from crystalgen.representation.prototype import count_prototypes
+from crystalgen.representation.table import CrystalTable
 
 WEIGHTS = Path(__file__).parents[1] / "crystalgen" / "model" / "weights"
+STATISTICS = "generative.statistics."
 
 
 def main() -> None:
@@ -19,15 +33,48 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("name", help="what the weights are called, e.g. mp-20")
+    parser.add_argument(
+        "--counted-on", type=Path, help="cache of the training crystals"
+    )
+    parser.add_argument("--out", type=Path, help="a file, rather than in the package")
     arguments = parser.parse_args()
     trained = load_checkpoint(arguments.checkpoint)
+    tensors: Mapping[str, Tensor] = trained.tensors
+    if arguments.counted_on:
+        tensors = with_geometries(tensors, read_cache(arguments.counted_on)[0])
     save_checkpoint(
-        WEIGHTS / f"{arguments.name}.safetensors",
-        trained.tensors,
+        arguments.out or WEIGHTS / f"{arguments.name}.safetensors",
+        tensors,
         trained.config,
         metadata={**trained.metadata, "name": arguments.name},
         dtype=torch.float16,
     )
+
+
+def with_geometries(
+    tensors: Mapping[str, Tensor], crystals: CrystalTable
+) -> dict[str, Tensor]:
+    """Add the centres that are missing, and the further families."""
+    vocabulary = count_prototypes(crystals)
+    for name, array in vocabulary.arrays().items():
+        known = tensors[f"{STATISTICS}prototype_{name}"].numpy()
+        if known.shape != array.shape or (known != array).any():
+            raise SystemExit("other crystals: the weights know other prototypes")
+    counted = fit_centres(crystals, vocabulary)
+    centres: dict[str, Tensor] = {}
+    for name, array in counted._asdict().items():
+        before = tensors[f"{STATISTICS}centres.{name}"].float()
+        centres[name] = torch.cat([before, torch.from_numpy(array[len(before) :])])
+    arrays = CentreArrays(**{name: each.numpy() for name, each in centres.items()})
+    families = fit_families(crystals, vocabulary, arrays)._asdict()
+    return {
+        **tensors,
+        **{f"{STATISTICS}centres.{name}": each for name, each in centres.items()},
+        **{
+            f"{STATISTICS}families.{name}": torch.from_numpy(each)
+            for name, each in families.items()
+        },
+    }
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from crystalgen.generation.family_starts import try_families
 from crystalgen.generation.relaxation import Relaxed, relax
 from crystalgen.model.autoencoder import GenerativeNetworks
 from crystalgen.model.batch import Geometry, Templates
@@ -145,7 +146,8 @@ def decode_geometry(
     """Most likely coordinates and cell (Å, degrees) of given codes and species.
 
     Crystals are brought to rest where the networks have a relaxer.
-    Where the codes of a crystal are `NO_CODE`, they are left open.
+    Where the codes of a crystal are `NO_CODE`, they are left open, and so is the family
+    of its prototype.
     """
     n_entries = networks.orbit_codes.n_entries
     identity = one_hot(species, N_SPECIES).float()
@@ -158,7 +160,9 @@ def decode_geometry(
     )
     free = networks.geometry_decoder.free_coords(templates)
     coords, parameters = to_arrays(networks, templates, most_likely(prediction, free))
-    return relax(networks, templates, species, coords, parameters)
+    found = relax(networks, templates, species, coords, parameters)
+    is_open = (crystal_codes[:, 0] == NO_CODE).cpu().numpy()
+    return try_families(networks, templates, species, found, is_open)
 
 
 def to_arrays(

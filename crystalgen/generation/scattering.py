@@ -6,7 +6,8 @@ random coordinates, as in random structure searches (Pickard and Needs, J. Phys.
 Condens. Matter 23, 053201, 2011), but on given Wyckoff positions, in the likely cell,
 and with the relaxer instead of an energy. Of a few starts for each crystal the first
 with room for all atoms is taken; in half of them, half of the orbits stay where the
-decoder has them.
+decoder has them. Where the prototype has further families, half of the crystals start
+from one of those (`family_starts`).
 
 Each function is a pure function of templates and noise.
 """
@@ -17,6 +18,7 @@ from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 
 from crystalgen.generation.decoding import NO_CODE, GeometryDraw, decode_geometry
+from crystalgen.generation.family_starts import families_of, in_family
 from crystalgen.generation.relaxation import relax
 from crystalgen.model.autoencoder import GenerativeNetworks
 from crystalgen.model.batch import Templates
@@ -35,6 +37,8 @@ KEEPING_STARTS = 0.5
 """Share of the starts in which orbits may stay."""
 KEPT_ORBITS = 0.5
 """Share of the orbits that then do."""
+FAMILY_STARTS = 0.5
+"""Share of the crystals that start from a further family, if there is one."""
 _IMAGES = np.stack(np.meshgrid(*[[-1.0, 0.0, 1.0]] * 3, indexing="ij"), axis=-1)
 
 
@@ -66,21 +70,27 @@ def scatter_geometry(
     free = networks.geometry_decoder.free_coords(templates).cpu().numpy() > 0
     letters = symmetry_tables().letter[templates.position.cpu()].tolist()
     counts = templates.present.sum(dim=1).tolist()
-    coords = likely.coords.copy()
+    coords, parameters = likely.coords.copy(), likely.parameters.copy()
+    families = families_of(networks, templates)
     for row, (group, count) in enumerate(
         zip(templates.space_group.tolist(), counts, strict=True)
     ):
         here = slice(0, count)
+        _, is_family, which, _ = noise[row, 0, 0]
+        if families[row] and is_family < FAMILY_STARTS:
+            family = families[row][int(which * len(families[row]))]
+            coords[row, here], parameters[row] = in_family(
+                networks, family, parameters[row], group
+            )
+            continue
         coords[row, here] = _roomiest(
             frame_of(group, tuple(letters[row][here])),
             _starts(coords[row, here], free[row, here], noise[row, : 1 + count]),
-            lattice_matrix(likely.parameters[row]),
+            lattice_matrix(parameters[row]),
             elements[row, here],
             limits,
         )
-    found = relax(
-        networks, templates, species, coords, likely.parameters, max_steps=MAX_STEPS
-    )
+    found = relax(networks, templates, species, coords, parameters, max_steps=MAX_STEPS)
     return GeometryDraw(
         crystal_codes=orbit_codes[:, 0],
         orbit_codes=orbit_codes,

@@ -1,11 +1,13 @@
 """The usual geometry of each known prototype, learnt by counting.
 
 For every prototype seen at least twice: where the free coordinates and the shape of the
-cell of its largest family of members lie on average, and how much they spread. The
-decoder starts from there and the encoder reads how a crystal differs from it, so codes
-need not spell out what the prototype already says. Volumes are not part of it: they
-follow from the species. A prototype seen less often starts from the usual geometry of
-its relative, the prototype with the same positions and the most similar roles.
+cell of its largest family of members lie on average, and how much they spread. For one
+seen once: in which sixteenth of the cell its coordinates lie, and as coarsely the
+shape, so no crystal is kept. The decoder starts from there and the encoder reads how a
+crystal differs from it, so codes need not spell out what the prototype already says.
+Volumes are not part of it: they follow from the species. A prototype never seen starts
+from the usual geometry of its relative, the prototype with the same positions and the
+most similar roles.
 """
 
 from typing import NamedTuple
@@ -17,6 +19,7 @@ from torch import Tensor, nn
 
 from crystalgen.model.batch import Templates
 from crystalgen.model.cell import N_FEATURES, lattice_features
+from crystalgen.representation.crystal import free_parameters
 from crystalgen.representation.prototype import PrototypeVocabulary, prototypes_of
 from crystalgen.representation.table import CrystalTable
 
@@ -24,10 +27,12 @@ FAMILY_WIDTH = 0.08
 """Distance of coordinates (fractions of a cell) within which members are a family."""
 MAX_MEMBERS = 1000
 """Members of one prototype that are compared pair by pair."""
+BINS = 16
+"""Bins of a coordinate, or of a unit of a lattice feature, of what was seen once."""
 
 
 class CentreArrays(NamedTuple):
-    """Centres of the prototypes with an embedding, as flat as their orbits."""
+    """Centres of all known prototypes, as flat as their orbits."""
 
     coords: Float[np.ndarray, "orbits 3"]
     sharpness: Float[np.ndarray, "orbits 3"]
@@ -53,7 +58,7 @@ class Centre(NamedTuple):
 def fit_centres(
     crystals: CrystalTable, vocabulary: PrototypeVocabulary
 ) -> CentreArrays:
-    """Find the centre of the largest family of each prototype seen more than once.
+    """Find the centre of the largest family of each prototype.
 
     Args:
         crystals: Training crystals.
@@ -61,16 +66,26 @@ def fit_centres(
     """
     parameters = torch.from_numpy(np.array(crystals.lattice_parameters))
     cells = lattice_features(parameters, torch.ones(len(parameters))).numpy()
-    offsets, n_centres = vocabulary.offsets, vocabulary.n_embedded
+    offsets, n_centres = vocabulary.offsets, len(vocabulary)
     n_orbits = int(offsets[n_centres])
     coords = np.zeros((n_orbits, 3), dtype=np.float32)
     sharpness = np.zeros((n_orbits, 3), dtype=np.float32)
     cell = np.zeros((n_centres, N_FEATURES), dtype=np.float32)
     spread = np.zeros((n_centres, N_FEATURES), dtype=np.float32)
-    for number, members in enumerate(_members(crystals, vocabulary)):
+    for number, members in enumerate(members_of(crystals, vocabulary)):
         orbits = slice(offsets[number], offsets[number + 1])
         first = crystals.orbit_offsets[members]
         span = np.arange(offsets[number + 1] - offsets[number])
+        if number >= vocabulary.n_embedded:
+            of_member = first[0] + span
+            free = free_parameters(int(vocabulary.space_group[number]))[
+                crystals.wyckoff[of_member]
+            ]
+            coords[orbits] = binned(crystals.free_coords[of_member], free)
+            sharpness[orbits] = np.where(free, np.sinc(1 / BINS), 1.0)
+            cell[number, 1:] = binned_features(cells[members[0], 1:])
+            spread[number, 1:] = 0.25 / BINS  # the mean deviation within a bin
+            continue
         angles = 2 * np.pi * crystals.free_coords[first[:, None] + span]
         directions = np.exp(1j * angles.astype(np.float64))
         weight = _largest_family(directions.reshape(len(members), -1))
@@ -83,16 +98,28 @@ def fit_centres(
     return CentreArrays(coords, sharpness, cell, spread)
 
 
-def _members(
+def members_of(
     crystals: CrystalTable, vocabulary: PrototypeVocabulary
 ) -> list[Int[np.ndarray, " members"]]:
-    """Rows of the crystals of each prototype with a centre."""
-    members: list[list[int]] = [[] for _ in range(vocabulary.n_embedded)]
+    """Rows of the crystals of each prototype of a vocabulary counted on them."""
+    members: list[list[int]] = [[] for _ in range(len(vocabulary))]
     for row, prototype in enumerate(prototypes_of(crystals)):
-        known = vocabulary.index.get(prototype, vocabulary.n_embedded)
-        if known < vocabulary.n_embedded:
-            members[known].append(row)
+        members[vocabulary.index[prototype]].append(row)
     return [np.array(rows) for rows in members]
+
+
+def binned(
+    coords: Float[np.ndarray, "orbits 3"], free: Int[np.ndarray, "orbits 3"]
+) -> Float[np.ndarray, "orbits 3"]:
+    """Middle of the bin of each free coordinate; 0 for those that are not."""
+    return np.where(free, (np.floor(BINS * coords) + 0.5) / BINS % 1.0, 0.0)
+
+
+def binned_features(
+    features: Float[np.ndarray, " features"],
+) -> Float[np.ndarray, " features"]:
+    """Lattice features but for the volume, as coarsely; 0 and 1/2 remain 0 and 1/2."""
+    return np.rint(BINS * features) / BINS
 
 
 def _largest_family(
@@ -105,7 +132,8 @@ def _largest_family(
     width = (2 * np.pi * FAMILY_WIDTH) ** 2
     overlap = (directions @ compared.conj().T).real
     kernel = np.exp((overlap - directions.shape[1]) / width)
-    weight = kernel[:, kernel.sum(axis=0).argmax()]
+    densest = kernel.sum(axis=0).round(6).argmax()  # the first, if several are
+    weight = kernel[:, densest]
     return weight / weight.sum()
 
 
@@ -135,12 +163,13 @@ class Centres(nn.Module):
 
     def forward(self, templates: Templates) -> Centre:
         """Centres of a batch."""
-        is_known = templates.centre > 0
+        # weights of earlier versions have no centres of what was seen once
+        is_known = (templates.centre > 0) & (templates.centre <= len(self.cell))
         if not len(self.cell):  # nothing was seen twice
             of_orbits = self.coords.new_zeros(*templates.position.shape, 3)
             of_crystals = self.cell.new_zeros(len(is_known), N_FEATURES)
             return Centre(of_orbits, of_orbits, of_crystals, of_crystals, is_known)
-        row = (templates.centre - 1).clamp(min=0)
+        row = torch.where(is_known, templates.centre - 1, 0)
         place = torch.arange(templates.position.shape[1], device=row.device)
         flat = (self.offsets[row][:, None] + place).clamp(max=len(self.coords) - 1)
         shown = (is_known[:, None] & templates.present)[..., None]

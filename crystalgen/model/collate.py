@@ -56,6 +56,7 @@ def label_examples(
     properties: Sequence[str] = (),
     *,
     with_atoms: bool = False,
+    is_training: bool = False,
 ) -> Examples:
     """Number the roles of every crystal and look its prototype up.
 
@@ -66,9 +67,11 @@ def label_examples(
         properties: Names of those that the networks are told of.
         with_atoms: Also list atoms and neighbours, which takes a second for every
             5,000 crystals.
+        is_training: Whether the vocabulary was counted on these very crystals.
     """
     prototypes = list(prototypes_of(crystals))
-    labels = np.array([vocabulary.label(each) for each in prototypes], dtype=np.int64)
+    label = vocabulary.training_label if is_training else vocabulary.label
+    labels = np.array([label(each) for each in prototypes], dtype=np.int64)
     prototype, centre = labels.reshape(-1, 2).T
     role = np.array(
         [role for each in prototypes for role in each.roles], dtype=np.int64

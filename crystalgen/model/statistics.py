@@ -16,6 +16,7 @@ from crystalgen.graphs.table import GraphTable
 from crystalgen.model.calibration import Calibration, CalibrationArrays
 from crystalgen.model.centres import CentreArrays, Centres, fit_centres
 from crystalgen.model.embedding import N_SPECIES
+from crystalgen.model.families import Families, FamilyArrays, fit_families
 from crystalgen.model.properties import PropertyArrays, PropertyScales, fit_scales
 from crystalgen.representation.framework import protostructure
 from crystalgen.representation.membership import SeenLabels, remember
@@ -39,12 +40,14 @@ class Statistics(nn.Module):
         vocabulary: Known prototypes.
         shortest: Smallest sensible distance (Å) between two elements, 0 if unknown.
         species_count: Crystals of the training data that hold each element.
-        centres: Usual geometry of the prototypes with an embedding.
+        centres: Usual geometry of the prototypes.
         known: Protostructures of the training data.
         properties: Spread of the properties that the networks are told of; None
             without any.
         calibration: Errors of predictions on crystals not trained on; None if they
             were not measured.
+        families: Further geometries of the prototypes; None in weights of earlier
+            versions.
     """
 
     prototype_space_group: Int[Tensor, " prototypes"]
@@ -65,6 +68,7 @@ class Statistics(nn.Module):
         known: SeenLabels,
         properties: PropertyArrays | None = None,
         calibration: CalibrationArrays | None = None,
+        families: FamilyArrays | None = None,
     ) -> None:
         super().__init__()
         for name, array in vocabulary.arrays().items():
@@ -73,6 +77,7 @@ class Statistics(nn.Module):
         self.register_buffer("species_count", torch.from_numpy(species_count.copy()))
         self.register_buffer("known_labels", torch.from_numpy(known.table.copy()))
         self.centres = Centres(centres, vocabulary)
+        self.families = None if families is None else Families(families, vocabulary)
         self.properties = None if properties is None else PropertyScales(properties)
         self.calibration = None if calibration is None else Calibration(calibration)
 
@@ -108,6 +113,11 @@ class Statistics(nn.Module):
                 )
             )
             if "calibration.quantiles" in tensors
+            else None,
+            FamilyArrays(
+                *(tensors[f"families.{name}"].numpy() for name in FamilyArrays._fields)
+            )
+            if "families.cell" in tensors
             else None,
         )
 
@@ -147,13 +157,15 @@ def count_statistics(
     rows = np.repeat(np.arange(len(present)), np.diff(crystals.orbit_offsets))
     present[rows, crystals.species] = True
     vocabulary = count_prototypes(crystals)
+    centres = fit_centres(crystals, vocabulary)
     return Statistics(
         vocabulary,
         shortest_distances(crystals, graphs),
         present.sum(axis=0).astype(np.int32),
-        fit_centres(crystals, vocabulary),
+        centres,
         remember_crystals(crystals),
         fit_scales(crystals.properties, properties) if properties else None,
+        families=fit_families(crystals, vocabulary, centres),
     )
 
 

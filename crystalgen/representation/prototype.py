@@ -112,26 +112,33 @@ class PrototypeVocabulary:
         return frozenset(prototype.template for prototype in self.index)
 
     @cached_property
-    def embedded_by_template(
-        self,
-    ) -> Mapping[tuple[int, tuple[int, ...]], tuple[int, ...]]:
-        """Prototypes with an embedding that share a group and positions."""
+    def by_template(self) -> Mapping[tuple[int, tuple[int, ...]], tuple[int, ...]]:
+        """Prototypes that share a group and positions, most frequent first."""
         rows: defaultdict[tuple[int, tuple[int, ...]], list[int]] = defaultdict(list)
-        for row in range(self.n_embedded):
-            rows[self.prototype(row).template].append(row)
+        for row, prototype in enumerate(self.prototypes):
+            rows[prototype.template].append(row)
         return {template: tuple(members) for template, members in rows.items()}
 
-    def relative(self, prototype: Prototype) -> int:
-        """Embedded prototype with the same positions and the most similar roles.
+    def relative(self, prototype: Prototype, *, is_embedded: bool = True) -> int:
+        """Prototype with the same positions and the most similar roles.
 
         Similar are roles that agree on which pairs of orbits share an element. It is
         never the prototype itself; of equally similar ones it is the most frequent.
 
+        Args:
+            prototype: Known or not.
+            is_embedded: Whether the relative shall be one with an embedding, or one
+                without.
+
         Returns:
             Its index, counted from 0; -1 if there is none.
         """
-        rows = self.embedded_by_template.get(prototype.template, ())
-        others = [row for row in rows if self.prototype(row) != prototype]
+        others = [
+            row
+            for row in self.by_template.get(prototype.template, ())
+            if (row < self.n_embedded) is is_embedded
+            and self.prototype(row) != prototype
+        ]
         return max(
             others,
             key=lambda row: _agreement(self.prototype(row).roles, prototype.roles),
@@ -145,12 +152,26 @@ class PrototypeVocabulary:
         return np.fromiter(rows, dtype=np.int64, count=self.n_embedded)
 
     def label(self, prototype: Prototype) -> tuple[int, int]:
-        """What a model knows a prototype by.
+        """What a trained model knows a prototype by.
 
         Returns:
             Its embedding and the prototype whose usual geometry it starts from: its
-            own, or that of its relative if it has no embedding. Both are counted from
-            1; 0 is none.
+            own if it is known, or that of its relative, one with an embedding before
+            others. Both are counted from 1; 0 is none.
+        """
+        row = self.index.get(prototype)
+        if row is not None:
+            return (row + 1 if row < self.n_embedded else 0), row + 1
+        relative = self.relative(prototype)
+        if relative < 0:
+            relative = self.relative(prototype, is_embedded=False)
+        return 0, relative + 1
+
+    def training_label(self, prototype: Prototype) -> tuple[int, int]:
+        """The same for a crystal that is learnt from.
+
+        The usual geometry of a prototype seen once is that of this very crystal, which
+        must be predicted from elsewhere: it starts from its embedded relative.
         """
         row = self.index.get(prototype, len(self))
         if row < self.n_embedded:

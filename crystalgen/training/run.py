@@ -89,6 +89,7 @@ def train_run(
             statistics.vocabulary,
             config.model.properties,
             with_atoms=config.model.relaxer_layers > 0,
+            is_training=tables is train_tables,
         )
         return AutoencoderProblem(examples=examples, config=config.objective)
 

@@ -9,7 +9,7 @@ from crystalgen.graphs.quotient import quotient_graph
 from crystalgen.graphs.table import GraphTable
 from crystalgen.model.autoencoder import CrystalAutoencoder, Relaxations
 from crystalgen.model.cell import lattice_features
-from crystalgen.model.centres import Centres, fit_centres
+from crystalgen.model.centres import BINS, Centres, fit_centres
 from crystalgen.model.collate import collate, label_examples
 from crystalgen.model.noise import no_noise
 from crystalgen.model.statistics import count_statistics
@@ -38,7 +38,7 @@ def rutiles(crystals, coordinates, heights=None):
     return CrystalTable.from_crystals(varied, identifiers=[""] * len(varied))
 
 
-def to_batch(table, vocabulary):
+def to_batch(table, vocabulary, *, is_training=False):
     graphs = GraphTable.from_graphs(
         [
             quotient_graph(
@@ -50,7 +50,7 @@ def to_batch(table, vocabulary):
             for atoms in map(expand, map(table.crystal, range(len(table))))
         ]
     )
-    examples = label_examples(table, graphs, vocabulary)
+    examples = label_examples(table, graphs, vocabulary, is_training=is_training)
     return collate(examples, np.arange(len(table))).templates
 
 
@@ -125,7 +125,24 @@ def test_a_hidden_prototype_has_no_centre(autoencoder, examples):
     )
 
 
-def test_a_prototype_seen_once_starts_from_the_centre_of_its_relative(crystals):
+@given(x=st.floats(0, 1, exclude_max=True), height=st.floats(2.0, 9.0))
+def test_what_was_seen_once_is_kept_by_its_bins_alone(crystals, x, height):
+    table = rutiles(crystals, [x], [height])
+    arrays = centre_of(table)
+    cell = lattice_features(torch.from_numpy(table.lattice_parameters), torch.ones(1))
+    offset = arrays.coords[1, 0] - x
+    assert abs(offset - round(offset)) <= 0.5 / BINS + 1e-6
+    assert arrays.coords[1, 0] * BINS % 1 == pytest.approx(0.5)
+    assert not arrays.coords[0].any()  # not free
+    assert not arrays.coords[1, 1:].any()
+    np.testing.assert_allclose(arrays.cell[0, 1:], cell[0, 1:], atol=0.5 / BINS + 1e-6)
+    assert (arrays.cell * BINS == np.rint(arrays.cell * BINS)).all()
+    # the mean direction of even coordinates in a bin, by quadrature
+    even = np.exp(2j * np.pi * (np.arange(1000) + 0.5) / 1000 / BINS).mean()
+    assert arrays.sharpness[1, 0] == pytest.approx(abs(even), abs=1e-6)
+
+
+def test_a_prototype_seen_once_is_learnt_from_the_centre_of_its_relative(crystals):
     """Rutile with a further orbit, which holds its anion or another one."""
     rutile = crystals[RUTILE]
     two = SymmetricCrystal(
@@ -140,7 +157,8 @@ def test_a_prototype_seen_once_starts_from_the_centre_of_its_relative(crystals):
     vocabulary = count_prototypes(table)
     assert vocabulary.n_embedded == 1
     centres = Centres(fit_centres(table, vocabulary), vocabulary)
-    templates = to_batch(table, vocabulary)
+    assert to_batch(table, vocabulary).centre.tolist() == [2, 1, 1]
+    templates = to_batch(table, vocabulary, is_training=True)
     assert templates.prototype.tolist() == [0, 1, 1]
     assert templates.centre.tolist() == [1, 1, 1]
     found = centres(templates)
@@ -150,10 +168,12 @@ def test_a_prototype_seen_once_starts_from_the_centre_of_its_relative(crystals):
     assert centres.without_prototypes(templates).tolist() == [1, 0, 0]
 
 
-def test_hiding_a_prototype_leaves_its_relative(autoencoder, examples):
+def test_hiding_a_prototype_leaves_its_relative(autoencoder, tables):
     statistics = autoencoder.generative.statistics
+    vocabulary = statistics.vocabulary
+    examples = label_examples(*tables, vocabulary, is_training=True)
     templates = collate(examples, np.arange(14)).templates
-    relatives = statistics.vocabulary.relatives
+    relatives = vocabulary.relatives
     hidden = statistics.centres.without_prototypes(templates)
     for prototype, before, after in zip(
         templates.prototype.tolist(),

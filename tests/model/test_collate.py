@@ -82,4 +82,8 @@ def test_a_prototype_that_is_not_in_the_vocabulary_is_unknown(tables):
     )
     examples = label_examples(crystals, graphs, other)
     assert not examples.prototype.any()
-    assert not examples.centre.any()
+    # of silicon alone the usual geometry is known, and not to be seen in training
+    assert np.flatnonzero(examples.centre).tolist() == [5]
+    training = label_examples(crystals, graphs, other, is_training=True)
+    assert not training.prototype.any()
+    assert not training.centre.any()

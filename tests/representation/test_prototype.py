@@ -131,9 +131,26 @@ def test_a_label_is_that_of_the_prototype_or_of_its_relative():
     )
     assert known.n_embedded == 2
     assert known.label(quartet(0, 1, 1, 1)) == (2, 2)
-    assert known.label(quartet(0, 1, 1, 2)) == (0, 1)
+    assert known.label(quartet(0, 1, 1, 2)) == (0, 3)
+    assert known.label(quartet(0, 1, 1, 0)) == (0, 1)
     assert known.label(replace(quartet(0, 1, 1, 1), space_group=3)) == (0, 0)
     assert known.relatives.tolist() == [1, 0]
+
+
+def test_a_relative_seen_once_serves_where_there_is_no_other():
+    known = vocabulary_of((quartet(0, 1, 2, 3), 1), (quartet(0, 1, 1, 1), 1))
+    assert known.relative(quartet(0, 0, 0, 0)) == -1
+    assert known.relative(quartet(0, 0, 0, 0), is_embedded=False) == 1
+    assert known.label(quartet(0, 0, 0, 0)) == (0, 2)
+
+
+def test_what_was_seen_once_is_not_shown_its_own_geometry_in_training():
+    known = vocabulary_of((quartet(0, 1, 2, 3), 9), (quartet(0, 1, 1, 2), 1))
+    assert known.label(quartet(0, 1, 1, 2)) == (0, 2)
+    assert known.training_label(quartet(0, 1, 1, 2)) == (0, 1)
+    assert known.training_label(quartet(0, 1, 2, 3)) == (1, 1)
+    alone = vocabulary_of((quartet(0, 1, 2, 3), 1), (quartet(0, 1, 1, 2), 1))
+    assert alone.training_label(quartet(0, 1, 1, 2)) == (0, 0)
 
 
 @given(
