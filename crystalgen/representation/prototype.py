@@ -17,8 +17,7 @@ from jaxtyping import Int
 from crystalgen.representation.table import CrystalTable
 
 MIN_SEEN = 2
-"""Crystals that must share a prototype before an embedding and a usual geometry are
-learnt for it."""
+"""Crystals that must share a prototype before an embedding is learnt for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

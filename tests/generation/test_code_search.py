@@ -70,7 +70,7 @@ def species_of(crystals, templates):
 
 
 def spelt_by(weights, crystals, codes):
-    """What codes spell with the elements of the crystals, whatever codes say of them."""
+    """What codes spell, with the elements of the crystals instead of theirs."""
     _, templates = templates_of(weights, crystals)
     with torch.inference_mode():
         return decode_geometry(

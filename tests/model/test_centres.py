@@ -171,7 +171,8 @@ def test_a_prototype_seen_once_is_learnt_from_the_centre_of_its_relative(crystal
 def test_hiding_a_prototype_leaves_its_relative(autoencoder, tables):
     statistics = autoencoder.generative.statistics
     vocabulary = statistics.vocabulary
-    examples = label_examples(*tables, vocabulary, is_training=True)
+    crystals, graphs = tables
+    examples = label_examples(crystals, graphs, vocabulary, is_training=True)
     templates = collate(examples, np.arange(14)).templates
     relatives = vocabulary.relatives
     hidden = statistics.centres.without_prototypes(templates)
