@@ -90,7 +90,7 @@ def test_a_cif_longer_than_the_standard_librarys_limit_is_read(tmp_path):
         (b"id,CIFs,cifs\n1,2,3\n", "rename 'cifs'"),
         (b"a,cif\n1,2,3\n", "line 2: 3 fields; expected 2"),
         (b"a,cif\n\xff\xfe,2\n", "not UTF-8"),
-        (gzip.compress(b"a,cif\n" * 999)[:-12], "cut off or damaged"),
+        (gzip.compress(b"a,cif\n" * 999, mtime=0)[:-12], "cut off or damaged"),
     ],
 )
 def test_a_broken_table_is_refused_by_its_name(tmp_path, content, message):
