@@ -175,7 +175,8 @@ def test_a_map_is_a_table_and_a_picture_and_says_of_how_many(folder, cache):
     assert (folder / "map" / "map.png").read_bytes().startswith(PNG)
 
 
-def test_only_the_first_crystals_are_mapped_if_so_asked(cache):
+def test_only_the_first_crystals_are_mapped_if_so_asked(folder, cache):
     result = run("latent", "map", cache, cache, cache, "--n", 30, "--out", "map")
     assert result.exit_code == 0, result.output
+    assert (folder / "map").is_dir()
     assert "30 crystals" in result.stdout
