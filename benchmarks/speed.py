@@ -132,13 +132,20 @@ def page(whole: Sequence[EndToEnd], stages: Sequence[StageTimes]) -> str:
             "",
             *markdown(total),
             "",
-            "One process, one thread, stage by stage, each without the stages that it "
-            "calls:",
-            "",
-            *markdown(stage_rows(stages)),
-            "",
+            *(by_stage(stages) if stages else ()),
         ]
     )
+
+
+def by_stage(stages: Sequence[StageTimes]) -> list[str]:
+    """The part of the page on runs of which each stage was timed, at least one."""
+    return [
+        "One process, one thread, stage by stage, each without the stages that it "
+        "calls:",
+        "",
+        *markdown(stage_rows(stages)),
+        "",
+    ]
 
 
 def stage_rows(stages: Sequence[StageTimes]) -> list[list[str]]:

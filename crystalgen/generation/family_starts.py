@@ -42,6 +42,12 @@ def in_family(
         family: Its number.
         parameters: a, b, c in Å, alpha, beta, gamma in degrees of the other cell.
         space_group: Of the prototype.
+
+    Returns:
+        Free coordinates in [0, 1); a, b, c in Å, alpha, beta, gamma in degrees.
+
+    Raises:
+        ValueError: The networks have no families.
     """
     if networks.statistics.families is None:
         raise ValueError("these weights have no families")
