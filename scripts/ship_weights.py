@@ -54,12 +54,23 @@ def main() -> None:
 def with_geometries(
     tensors: Mapping[str, Tensor], crystals: CrystalTable
 ) -> dict[str, Tensor]:
-    """Add the centres that are missing, and the further families."""
+    """Add the centres that are missing, and the further families.
+
+    Args:
+        tensors: Of a checkpoint.
+        crystals: Those that it was trained on, in the same order.
+
+    Raises:
+        SystemExit: They have other prototypes.
+    """
     vocabulary = count_prototypes(crystals)
     for name, array in vocabulary.arrays().items():
         known = tensors[f"{STATISTICS}prototype_{name}"].numpy()
         if known.shape != array.shape or (known != array).any():
-            raise SystemExit("other crystals: the weights know other prototypes")
+            raise SystemExit(
+                f"--counted-on: prototype_{name} of these {len(crystals)} crystals is"
+                " not that of the weights; expected the cache that they were trained on"
+            )
     counted = fit_centres(crystals, vocabulary)
     centres: dict[str, Tensor] = {}
     for name, array in counted._asdict().items():
