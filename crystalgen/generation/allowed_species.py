@@ -41,13 +41,18 @@ def draw_role_species(
     split = n_codes * n_entries
     of_codes = noise[..., :split].unflatten(-1, (n_codes, n_entries))
     of_species = noise[..., split:]
-    if constraints is None or not constraints.restricts_species:
+    allowed = None
+    if constraints is not None and constraints.restricts_species:
+        allowed = _allowed(constraints, prototypes)
+    meanings = weights.code_meanings if allowed else None
+    if allowed is None or meanings is None:
         return draw_species(
             weights.networks,
             templates,
             of_codes,
             of_species,
             temperature=temperature,
+            allowed=allowed,
             guidance=guidance,
         )
     return draw_allowed_species(
@@ -56,8 +61,8 @@ def draw_role_species(
         of_codes,
         of_species,
         temperature=temperature,
-        meanings=weights.code_meanings,
-        allowed=_allowed(constraints, prototypes),
+        meanings=meanings,
+        allowed=allowed,
         guidance=guidance,
     )
 

@@ -65,37 +65,56 @@ def fit_centres(
         vocabulary: Their prototypes, most frequent first.
     """
     parameters = torch.from_numpy(np.array(crystals.lattice_parameters))
-    cells = lattice_features(parameters, torch.ones(len(parameters))).numpy()
-    offsets, n_centres = vocabulary.offsets, len(vocabulary)
-    n_orbits = int(offsets[n_centres])
-    coords = np.zeros((n_orbits, 3), dtype=np.float32)
-    sharpness = np.zeros((n_orbits, 3), dtype=np.float32)
-    cell = np.zeros((n_centres, N_FEATURES), dtype=np.float32)
-    spread = np.zeros((n_centres, N_FEATURES), dtype=np.float32)
+    features = lattice_features(parameters, torch.ones(len(parameters))).numpy()[:, 1:]
+    offsets, n_prototypes = vocabulary.offsets, len(vocabulary)
+    arrays = CentreArrays(
+        coords=np.zeros((int(offsets[-1]), 3), dtype=np.float32),
+        sharpness=np.zeros((int(offsets[-1]), 3), dtype=np.float32),
+        cell=np.zeros((n_prototypes, N_FEATURES), dtype=np.float32),
+        cell_spread=np.zeros((n_prototypes, N_FEATURES), dtype=np.float32),
+    )
     for number, members in enumerate(members_of(crystals, vocabulary)):
         orbits = slice(offsets[number], offsets[number + 1])
         first = crystals.orbit_offsets[members]
-        span = np.arange(offsets[number + 1] - offsets[number])
-        if number >= vocabulary.n_embedded:
-            of_member = first[0] + span
-            free = free_parameters(int(vocabulary.space_group[number]))[
-                crystals.wyckoff[of_member]
-            ]
-            coords[orbits] = binned(crystals.free_coords[of_member], free)
-            sharpness[orbits] = np.where(free, np.sinc(1 / BINS), 1.0)
-            cell[number, 1:] = binned_features(cells[members[0], 1:])
-            spread[number, 1:] = 0.25 / BINS  # the mean deviation within a bin
-            continue
-        angles = 2 * np.pi * crystals.free_coords[first[:, None] + span]
-        directions = np.exp(1j * angles.astype(np.float64))
-        weight = _largest_family(directions.reshape(len(members), -1))
-        mean = np.tensordot(weight, directions, axes=1)
-        coords[orbits] = np.angle(mean) / (2 * np.pi) % 1.0
-        sharpness[orbits] = np.abs(mean)
-        cell[number, 1:] = weight @ cells[members, 1:]
-        deviation = np.abs(cells[members] - cell[number])
-        spread[number, 1:] = (weight @ deviation)[1:]
-    return CentreArrays(coords, sharpness, cell, spread)
+        span = np.arange(orbits.stop - orbits.start)
+        coords = crystals.free_coords[first[:, None] + span]
+        if number < vocabulary.n_embedded:
+            found = _largest(coords, features[members])
+        else:
+            free = free_parameters(int(vocabulary.space_group[number]))
+            of_orbits = free[vocabulary.wyckoff[orbits]]
+            found = _coarse(coords[0], features[members[0]], of_orbits)
+        arrays.coords[orbits], arrays.sharpness[orbits] = found[:2]
+        arrays.cell[number, 1:], arrays.cell_spread[number, 1:] = found[2:]
+    return arrays
+
+
+_Found = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+"""What `CentreArrays` has of one prototype; lattice features but for the volume."""
+
+
+def _largest(
+    coords: Float[np.ndarray, "members orbits 3"],
+    features: Float[np.ndarray, "members features"],
+) -> _Found:
+    """Centre of the largest family of some members."""
+    directions = np.exp(2j * np.pi * coords.astype(np.float64))
+    weight = _largest_family(directions.reshape(len(coords), -1))
+    mean = np.tensordot(weight, directions, axes=1)
+    cell = (weight @ features).astype(np.float32)
+    spread = weight @ np.abs(features - cell)
+    return np.angle(mean) / (2 * np.pi) % 1.0, np.abs(mean), cell, spread
+
+
+def _coarse(
+    coords: Float[np.ndarray, "orbits 3"],
+    features: Float[np.ndarray, " features"],
+    free: Int[np.ndarray, "orbits 3"],
+) -> _Found:
+    """Bins of a single member, and how much a bin leaves open."""
+    sharpness = np.where(free, np.sinc(1 / BINS), 1.0)
+    spread = np.full(features.shape, 0.25 / BINS)  # the mean deviation within a bin
+    return binned(coords, free), sharpness, binned_features(features), spread
 
 
 def members_of(

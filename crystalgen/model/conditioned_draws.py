@@ -10,8 +10,6 @@ exactly, with the sum over z2 taken for every z1; what each pair of codes means 
 off the decoder once.
 """
 
-from functools import partial
-
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -19,9 +17,9 @@ from torch import Tensor
 from crystalgen.estimators.gumbel_softmax import gumbel_max
 from crystalgen.model.autoencoder import GenerativeNetworks
 from crystalgen.model.batch import Templates
-from crystalgen.model.draws import Allowed, SpeciesDraw, draw_codes, draw_elements
+from crystalgen.model.draws import Allowed, SpeciesDraw, draw_elements, species_reader
 from crystalgen.model.embedding import N_SPECIES
-from crystalgen.model.guidance import CodeReader, Guidance, code_reader
+from crystalgen.model.guidance import CodeReader, Guidance
 from crystalgen.model.layers import KeyValues
 
 Meanings = Float[Tensor, "first second species"]
@@ -70,7 +68,7 @@ def draw_allowed_species(
     species_noise: Float[Tensor, "crystals roles species"],
     *,
     temperature: float,
-    meanings: Meanings | None,
+    meanings: Meanings,
     allowed: Allowed,
     guidance: Guidance | None = None,
 ) -> SpeciesDraw:
@@ -84,31 +82,22 @@ def draw_allowed_species(
         code_noise: Gumbel noise of the codes.
         species_noise: Gumbel noise of the elements.
         temperature: Of the draws.
-        meanings: What pairs of codes mean; None draws codes that know no restriction.
+        meanings: What pairs of codes mean.
         allowed: Never empty as long as it was kept to so far; all on padding.
         guidance: Properties to have; None for any.
     """
     n_roles = code_noise.shape[1]
-    present = templates.role_present(n_roles)
-    prior = networks.species_prior
-    reader, context = code_reader(
-        prior.codes, partial(prior.context, templates, n_roles), guidance
+    reader, context = species_reader(networks, templates, n_roles, guidance)
+    codes, log_prob = _draw_codes(
+        reader,
+        context,
+        templates.role_present(n_roles),
+        code_noise,
+        species_noise,
+        temperature=temperature,
+        meanings=meanings,
+        allowed=allowed,
     )
-    if meanings is None:
-        codes, log_prob = draw_codes(
-            reader, context, present, code_noise, temperature=temperature
-        )
-    else:
-        codes, log_prob = _draw_codes(
-            reader,
-            context,
-            present,
-            code_noise,
-            species_noise,
-            temperature=temperature,
-            meanings=meanings,
-            allowed=allowed,
-        )
     species, gained = draw_elements(
         networks,
         templates,

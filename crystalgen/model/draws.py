@@ -93,9 +93,10 @@ def draw_species(
     species_noise: Float[Tensor, "crystals roles species"],
     *,
     temperature: float,
+    allowed: Allowed | None = None,
     guidance: Guidance | None = None,
 ) -> SpeciesDraw:
-    """Draw species codes from the prior, then a different element for each role.
+    """Draw species codes from the prior, then an element for each role.
 
     Args:
         networks: Codebooks, decoders and priors.
@@ -103,18 +104,16 @@ def draw_species(
         code_noise: Gumbel noise of the codes.
         species_noise: Gumbel noise of the elements.
         temperature: Of the draws.
+        allowed: Of the elements; None for any that is known and not yet on another
+            role. Codes know no such restriction.
         guidance: Properties to have; None for any.
     """
     n_roles = code_noise.shape[1]
-    present = templates.role_present(n_roles)
-    prior = networks.species_prior
-    reader, context = code_reader(
-        prior.codes, partial(prior.context, templates, n_roles), guidance
-    )
+    reader, context = species_reader(networks, templates, n_roles, guidance)
     codes, log_prob = draw_codes(
         reader,
         context,
-        present,
+        templates.role_present(n_roles),
         code_noise,
         temperature=temperature,
     )
@@ -129,9 +128,22 @@ def draw_species(
         codes,
         species_noise,
         temperature=temperature,
-        allowed=unused,
+        allowed=allowed or unused,
     )
     return SpeciesDraw(codes=codes, species=species, log_prob=log_prob + gained)
+
+
+def species_reader(
+    networks: GenerativeNetworks,
+    templates: Templates,
+    n_roles: int,
+    guidance: Guidance | None,
+) -> tuple[CodeReader, Float[Tensor, "crystals roles channels"]]:
+    """The prior of species codes, and what it is told of each role."""
+    prior = networks.species_prior
+    return code_reader(
+        prior.codes, partial(prior.context, templates, n_roles), guidance
+    )
 
 
 def draw_elements(
