@@ -86,6 +86,7 @@ def fit_centres(
             found = _coarse(coords[0], features[members[0]], of_orbits)
         arrays.coords[orbits], arrays.sharpness[orbits] = found[:2]
         arrays.cell[number, 1:], arrays.cell_spread[number, 1:] = found[2:]
+    np.mod(arrays.coords, 1, out=arrays.coords)  # single precision may round up to 1
     return arrays
 
 
