@@ -3,6 +3,7 @@
 Knows lattices and positions only, as the whole package does.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -41,19 +42,43 @@ def neighbours_within(
         frac_coords: Fractional positions, wrapped or not.
         representative: Index of one atom of each orbit.
     """
-    spacing = 1 / np.linalg.norm(np.linalg.inv(lattice), axis=0)
-    n_images = np.minimum(np.floor(radius / spacing + 0.5), MAX_IMAGES).astype(int)
-    ranges = [np.arange(-n, n + 1) for n in n_images]
-    image = np.stack(np.meshgrid(*ranges, indexing="ij"), axis=-1).reshape(-1, 3)
+    inverse = np.linalg.inv(lattice)
+    per_length = np.sqrt(np.einsum("ij,ij->j", inverse, inverse))  # 1 / spacings
+    n_images = np.minimum((radius * per_length + 0.5).astype(int), MAX_IMAGES)
+    image = _images(*n_images.tolist())
     offset = frac_coords[None] - frac_coords[representative][:, None]
     home = -np.rint(offset)
-    near = (offset + home) @ lattice
-    cells = image @ lattice
-    squared = (near**2).sum(axis=-1)[..., None] + (cells**2).sum(axis=-1)
-    squared += 2 * near @ cells.T
-    target, atom, which = np.nonzero((squared < radius**2) & (squared > _SAME_PLACE**2))
+    near = ((offset + home) @ lattice).reshape(-1, 3)
+    squared = _squared_sums(near, image @ lattice).ravel()
+    found = np.flatnonzero(squared < radius**2)
+    found = found[squared[found] > _SAME_PLACE**2]
+    pair, which = np.divmod(found, len(image))
+    target, atom = np.divmod(pair, len(frac_coords))
     return Neighbours(
         target=target,
         atom=atom,
-        image=(home[target, atom] + image[which]).astype(np.int16),
+        image=(home.reshape(-1, 3)[pair] + image[which]).astype(np.int16),
     )
+
+
+def _squared_sums(
+    some: Float[np.ndarray, "some 3"], others: Float[np.ndarray, "others 3"]
+) -> Float[np.ndarray, "some others"]:
+    """Squared length of the sum of each vector and each other one.
+
+    One matrix product, (v, v², 1) (2w, 1, w²)ᵀ, instead of several passes.
+    """
+    left, right = np.ones((len(some), 5)), np.ones((5, len(others)))
+    left[:, :3], right[:3] = some, 2 * others.T
+    left[:, 3] = np.einsum("ij,ij->i", some, some)
+    right[4] = np.einsum("ij,ij->i", others, others)
+    return left @ right
+
+
+@lru_cache(maxsize=4096)
+def _images(n_a: int, n_b: int, n_c: int) -> Int16[np.ndarray, "images 3"]:
+    """All cells up to some numbers of them along each vector; not to be written to."""
+    ranges = [np.arange(-n, n + 1, dtype=np.int16) for n in (n_a, n_b, n_c)]
+    image = np.stack(np.meshgrid(*ranges, indexing="ij"), axis=-1).reshape(-1, 3)
+    image.flags.writeable = False
+    return image
