@@ -22,6 +22,7 @@ from crystalgen.cli import (
     train,
     traverse,
 )
+from crystalgen.memory import keep_freed_memory
 
 app = typer.Typer(
     help="Generate, screen and export crystal structures.",
@@ -58,3 +59,4 @@ def main(
     ] = False,
 ) -> None:
     """Generate, screen and export crystal structures."""
+    keep_freed_memory()

@@ -23,6 +23,7 @@ from crystalgen.generation.targets import Targets
 from crystalgen.generation.template_draw import TemplateDraw
 from crystalgen.generation.templates import TemplateSource
 from crystalgen.generation.weights import Weights, load_weights
+from crystalgen.memory import keep_freed_memory
 
 RENEWALS = 2
 """Times that a template with which nothing succeeds is replaced by one like it."""
@@ -198,6 +199,7 @@ def _start_worker(checkpoint: Path | None, device: str, request: Request) -> Non
     # Ctrl-C is the parent's matter, which keeps what is finished
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
+    keep_freed_memory()
     weights = load_weights(checkpoint, device=device)
     _worker.append((weights, TemplateSource(weights=weights, request=request)))
 
