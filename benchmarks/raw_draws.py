@@ -24,7 +24,8 @@ from crystalgen.errors import GeometryError
 from crystalgen.evaluation.validity import Verdict, judge
 from crystalgen.generation import Generator, Request
 from crystalgen.generation.block import Outcome
-from crystalgen.generation.drawing import DRAWS_PER_BLOCK, draw_block
+from crystalgen.generation.block_sizes import DRAWS_PER_BLOCK
+from crystalgen.generation.drawing import draw_block
 from crystalgen.generation.templates import TemplateSource
 from crystalgen.generation.weights import Weights
 from crystalgen.representation.conversion import expand

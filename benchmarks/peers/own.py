@@ -71,7 +71,7 @@ def unchecked(
 ) -> Made:
     """The first draw of the networks, whatever comes of it."""
     # imported here: processes of the other recipes would pay for torch
-    from crystalgen.generation.drawing import DRAWS_PER_BLOCK
+    from crystalgen.generation.block_sizes import DRAWS_PER_BLOCK
 
     blocks = [
         Block(

@@ -17,8 +17,6 @@ from crystalgen.generation.species_rounds import choose_species
 from crystalgen.generation.template_draw import TemplateDraw
 from crystalgen.generation.weights import Weights
 
-DRAWS_PER_BLOCK = 128
-"""Draws computed together. Fixed: the last bits of a sum depend on the batch."""
 ROUNDS = 5
 """Rounds after which a template is given up."""
 

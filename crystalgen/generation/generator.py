@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from pymatgen.core import Structure
 
+from crystalgen.generation.block_sizes import DRAWS_PER_BLOCK
 from crystalgen.generation.candidate import Codes, Progress
 from crystalgen.generation.code_search import SEARCH_ROUNDS
-from crystalgen.generation.drawing import DRAWS_PER_BLOCK
 from crystalgen.generation.request import Request
 from crystalgen.generation.sampling import Sampling
 from crystalgen.generation.weights import Weights, load_weights

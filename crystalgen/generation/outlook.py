@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crystalgen.generation.drawing import DRAWS_PER_BLOCK
+from crystalgen.generation.block_sizes import DRAWS_PER_BLOCK
 from crystalgen.generation.duplicates import SeenCrystals
 from crystalgen.generation.request import Request
 from crystalgen.generation.sampling import run_blocks

@@ -1,6 +1,7 @@
 """Candidates one after the other: draw, check, drop duplicates, count."""
 
 import signal
+from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from copy import deepcopy
@@ -15,8 +16,9 @@ import torch
 
 from crystalgen.errors import RequestError
 from crystalgen.generation.block import Outcome
+from crystalgen.generation.block_sizes import DRAWS_PER_BLOCK, block_of, draws_of
 from crystalgen.generation.candidate import Candidate, Progress, Tally
-from crystalgen.generation.drawing import DRAWS_PER_BLOCK, ROUNDS, draw_block
+from crystalgen.generation.drawing import ROUNDS, draw_block
 from crystalgen.generation.duplicates import SeenCrystals
 from crystalgen.generation.request import Request
 from crystalgen.generation.targets import Targets
@@ -42,9 +44,9 @@ class Sampling:
         request: What is wanted.
         seed: Same seed, same crystals.
         workers: Processes that draw; 1 draws in this one.
-        batch_size: Draws handed to a process at once, rounded up to whole blocks of
-            `DRAWS_PER_BLOCK`; more means fewer messages and a longer wait for the
-            first crystal, never other crystals.
+        batch_size: Draws handed to a process at once, rounded up to whole blocks
+            (`crystalgen.generation.block_sizes`); more means fewer messages and a
+            longer wait for the first crystal, never other crystals.
         checkpoint: Where workers load the weights from; None for the default ones.
         progress: Where to go on; None to begin.
         tally: What became of the draws so far.
@@ -94,7 +96,7 @@ class Sampling:
         tally = self.tally
         if tally.unique >= self.request.n:
             return
-        n_done = tally.drawn % DRAWS_PER_BLOCK
+        n_done = tally.drawn - draws_of(block_of(tally.drawn)).start
         blocks = self._blocks() if self.workers == 1 else self._blocks_of_workers()
         for outcome in islice(chain.from_iterable(blocks), n_done, None):
             tally.drawn += 1
@@ -117,7 +119,7 @@ class Sampling:
     def _tasks(self) -> Iterator[range]:
         """Numbers of the blocks of one task after the other."""
         size = ceil(self.batch_size / DRAWS_PER_BLOCK)
-        start = self.tally.drawn // DRAWS_PER_BLOCK
+        start = block_of(self.tally.drawn)
         return (range(first, first + size) for first in count(start, size))
 
     def _blocks(self) -> Iterator[list[Outcome]]:
@@ -132,15 +134,25 @@ class Sampling:
             initializer=_start_worker,
             initargs=(self.checkpoint, str(self.weights.device), self.request),
         ) as pool:
-            ahead: list[Future[list[Outcome]]] = []
+            ahead: deque[tuple[int, Future[list[Outcome]]]] = deque()
             tasks = self._tasks()
             try:
                 while True:
-                    for blocks in islice(tasks, 2 * self.workers - len(ahead)):
-                        ahead.append(pool.submit(_work, self.seed, blocks))
-                    yield ahead.pop(0).result()
+                    while len(ahead) < 2 * self.workers:
+                        if self._is_enough(sum(n_draws for n_draws, _ in ahead)):
+                            break
+                        blocks = next(tasks)
+                        n_draws = sum(len(draws_of(block)) for block in blocks)
+                        ahead.append((n_draws, pool.submit(_work, self.seed, blocks)))
+                    yield ahead.popleft()[1].result()
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
+
+    def _is_enough(self, n_ahead: int) -> bool:
+        """Whether draws that are under way will do, as far as those before tell."""
+        tally = self.tally
+        share = tally.unique / tally.drawn if tally.drawn else 1.0
+        return n_ahead * share >= self.request.n - tally.unique
 
 
 def run_blocks(
@@ -149,8 +161,7 @@ def run_blocks(
     """Draw some blocks of a run; a pure function of its arguments."""
     outcomes: list[Outcome] = []
     for block in blocks:
-        first = block * DRAWS_PER_BLOCK
-        templates = source.draw(seed, np.arange(first, first + DRAWS_PER_BLOCK))
+        templates = source.draw(seed, np.array(draws_of(block)))
         outcomes += _draw_until_valid(weights, source, seed, templates)
     return outcomes
 

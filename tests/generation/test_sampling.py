@@ -6,7 +6,7 @@ from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
 from crystalgen.errors import RequestError
-from crystalgen.generation import sampling as sampling_module
+from crystalgen.generation import block_sizes, sampling as sampling_module
 from crystalgen.generation.candidate import Progress
 from crystalgen.generation.checks import fault_of
 from crystalgen.generation.decoding import NO_CODE
@@ -137,7 +137,7 @@ def silicon(save, tables):
 
 
 def test_a_run_that_finds_no_more_ends_and_says_how_many(silicon, monkeypatch):
-    monkeypatch.setattr(sampling_module, "DRAWS_PER_BLOCK", 8)
+    monkeypatch.setattr(block_sizes, "DRAWS_PER_BLOCK", 8)
     monkeypatch.setattr(sampling_module, "TRIES_PER_CRYSTAL", 4)
     monkeypatch.setattr(sampling_module, "MIN_TRIES", 16)
     run = silicon.sample(Request(n=2, allow_known=True), seed=0)
@@ -148,7 +148,7 @@ def test_a_run_that_finds_no_more_ends_and_says_how_many(silicon, monkeypatch):
 
 
 def test_a_model_that_knows_one_crystal_has_nothing_new(save, tables, monkeypatch):
-    monkeypatch.setattr(sampling_module, "DRAWS_PER_BLOCK", 8)
+    monkeypatch.setattr(block_sizes, "DRAWS_PER_BLOCK", 8)
     monkeypatch.setattr(sampling_module, "MIN_TRIES", 16)
     crystals, graphs = tables
     only = (
