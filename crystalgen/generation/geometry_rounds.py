@@ -26,39 +26,41 @@ REST_ROUNDS = 2
 
 
 def choose_geometry(block: Block, rows: list[Row], number: int) -> None:
-    """Draw geometries for the rows with species; take the first without a fault."""
+    """Draw geometries for the rows with species; take the first without a fault.
+
+    The most likely geometry comes first. Others are drawn for those alone that it does
+    not do for.
+    """
     ready = np.flatnonzero(
         [row.composition is not None and not row.is_done for row in rows]
     )
     if not len(ready):
         return
-    n_drawn = GEOMETRIES_DRAWN[number]
-    attempts = np.tile(attempts_of(block, GEOMETRIES_DRAWN, number), len(ready))
-    # the most likely geometry first, then others
-    is_coded = torch.arange(len(attempts)) % n_drawn >= 1
-    is_coded[::n_drawn] = torch.tensor(
-        [block.vary_geometry or not _is_first(block, rows[index]) for index in ready]
-    )
-    drawn = _geometry(block, ready.repeat(n_drawn), rows, attempts, is_coded)
+    is_first = np.array([_is_first(block, rows[index]) for index in ready])
     is_last = number == block.rounds - 1
-    crowded: dict[int, Candidate] = {}
-    for start, index in zip(
-        range(0, len(attempts), n_drawn), ready.tolist(), strict=True
-    ):
-        row = rows[index]
-        tight: Candidate | None = None
-        for place in range(start, start + n_drawn):
-            _take_geometry(block, index, row, drawn, place)
-            _ask_for_rest(block, row, number, drawn.unrest[place])
-            if row.fault == "distance":
-                tight = tight or row.candidate
-            if not row.fault:
-                break
-            if not is_last:
+    tight: dict[int, Candidate] = {}
+    left = ready
+    for place, attempt in enumerate(attempts_of(block, GEOMETRIES_DRAWN, number)):
+        is_coded = np.full(len(left), place > 0 or block.vary_geometry)
+        if not place:
+            is_coded |= ~is_first
+        drawn = _geometry(
+            block, left, rows, np.full(len(left), attempt), torch.from_numpy(is_coded)
+        )
+        for which, index in enumerate(left.tolist()):
+            row = rows[index]
+            _take_geometry(block, index, row, drawn, which)
+            _ask_for_rest(block, row, number, drawn.unrest[which])
+            if row.fault == "distance" and row.candidate is not None:
+                tight.setdefault(index, row.candidate)
+            if row.fault and not is_last:
                 row.redrawn[row.fault] += 1
-        if row.fault and tight is not None and block.rounds > 1:
-            crowded[index] = tight
-    _separate(block, rows, crowded, number)
+        left = left[[bool(rows[index].fault) for index in left]]
+        if not len(left):
+            break
+    if block.rounds > 1:
+        crowded = {index: tight[index] for index in left.tolist() if index in tight}
+        _separate(block, rows, crowded, number)
     for index in ready.tolist():
         _end_round(rows[index], number, is_last=is_last)
 
