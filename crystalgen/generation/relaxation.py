@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float64, Int
+from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 
 from crystalgen.model.atoms import (
@@ -34,6 +34,12 @@ from crystalgen.symmetry.wyckoff import crystal_system
 
 MAX_STEPS = 4
 """Most steps of the relaxer from what was decoded; more mend little."""
+OVERSHOOT = 1.4
+"""How far a crystal goes that still has a long way to go after the first step, in terms
+of what the relaxer says: it names the mean of what the crystal may be, which is nearer
+than most of it (successive over-relaxation)."""
+LONG_STEP = 0.05
+"""Å; shorter steps are gone as they are."""
 AT_REST = 0.03
 """Å; crystals that move by less in a step move no more."""
 MAX_GROWTH = 0.4
@@ -101,12 +107,13 @@ def relax(
     ]
     lengths = np.zeros(len(rows))
     moving = np.arange(len(rows))
-    for _ in range(max_steps):
+    for number in range(max_steps):
         chosen = torch.from_numpy(moving).to(species.device)
         moved, lengths[moving] = _step(
             networks.relaxer,
             [sites[place] for place in moving],
             of_orbit[chosen][some.present[chosen]],
+            overshoot=OVERSHOOT if number else 1.0,
         )
         for place, site in zip(moving.tolist(), moved, strict=True):
             sites[place] = site
@@ -125,7 +132,11 @@ def relax(
 
 
 def _step(
-    relaxer: Relaxer, sites: list[Site], species: Int[Tensor, " orbits"]
+    relaxer: Relaxer,
+    sites: list[Site],
+    species: Int[Tensor, " orbits"],
+    *,
+    overshoot: float,
 ) -> tuple[list[Site], Float64[np.ndarray, " crystals"]]:
     """Move every crystal once; also tell how far each wanted to move, Å."""
     table = list_atoms(sites, radius=CUTOFF)
@@ -136,8 +147,14 @@ def _step(
     lattice = lattices(atoms, lattice)
     vectors = pair_vectors(atoms, coords.float(), lattice.float())
     change = relaxer(species, atoms, vectors)
+    lengths = _lengths(atoms, change)
+    times = torch.where(lengths > LONG_STEP, overshoot, 1.0)
+    longer = Change(
+        shift=change.shift * times[atoms.crystal, None],
+        strain=change.strain * times[:, None, None],
+    )
     moved, cells = (
-        each.cpu().numpy() for each in stepped(atoms, coords, lattice, change)
+        each.cpu().numpy() for each in stepped(atoms, coords, lattice, longer)
     )
     starts = table.orbit_offsets
     after: list[Site] = [
@@ -149,16 +166,15 @@ def _step(
         )
         for row, site in enumerate(sites)
     ]
-    return after, _lengths(atoms, change)
+    return after, lengths.double().cpu().numpy()
 
 
-def _lengths(atoms: AtomBatch, change: Change) -> Float64[np.ndarray, " crystals"]:
+def _lengths(atoms: AtomBatch, change: Change) -> Float[Tensor, " crystals"]:
     """The longest shift of each crystal, or its strain as a length."""
     # what symmetry forbids is no part of the step
     shift = change.shift.norm(dim=1) * atoms.free.any(dim=1)
     strain = STRAIN_LENGTH * change.strain.flatten(1).norm(dim=1)
-    longest = strain.scatter_reduce(0, atoms.crystal, shift, "amax")
-    return longest.double().cpu().numpy()
+    return strain.scatter_reduce(0, atoms.crystal, shift, "amax")
 
 
 def _is_near(before: Float64[np.ndarray, "6"], after: Float64[np.ndarray, "6"]) -> bool:
