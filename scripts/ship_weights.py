@@ -20,7 +20,8 @@ from torch import Tensor
 from crystalgen.datasets.cache import read_cache
 from crystalgen.model.centres import CentreArrays, fit_centres
 from crystalgen.model.checkpoint import load_checkpoint, save_checkpoint
-from crystalgen.model.families import fit_families
+from crystalgen.model.families import find_kin, fit_families
+from crystalgen.model.family_elements import fit_family_elements
 from crystalgen.representation.prototype import count_prototypes
 from crystalgen.representation.table import CrystalTable
 
@@ -54,7 +55,7 @@ def main() -> None:
 def with_geometries(
     tensors: Mapping[str, Tensor], crystals: CrystalTable
 ) -> dict[str, Tensor]:
-    """Add the centres that are missing, and the further families.
+    """Add the centres that are missing, the further families and their elements.
 
     Args:
         tensors: Of a checkpoint.
@@ -65,8 +66,8 @@ def with_geometries(
     """
     vocabulary = count_prototypes(crystals)
     for name, array in vocabulary.arrays().items():
-        known = tensors[f"{STATISTICS}prototype_{name}"].numpy()
-        if known.shape != array.shape or (known != array).any():
+        before = tensors[f"{STATISTICS}prototype_{name}"].numpy()
+        if before.shape != array.shape or (before != array).any():
             raise SystemExit(
                 f"--counted-on: prototype_{name} of these {len(crystals)} crystals is"
                 " not that of the weights; expected the cache that they were trained on"
@@ -74,16 +75,21 @@ def with_geometries(
     counted = fit_centres(crystals, vocabulary)
     centres: dict[str, Tensor] = {}
     for name, array in counted._asdict().items():
-        before = tensors[f"{STATISTICS}centres.{name}"].float()
-        centres[name] = torch.cat([before, torch.from_numpy(array[len(before) :])])
-    arrays = CentreArrays(**{name: each.numpy() for name, each in centres.items()})
-    families = fit_families(crystals, vocabulary, arrays)._asdict()
+        kept = tensors[f"{STATISTICS}centres.{name}"].float()
+        centres[name] = torch.cat([kept, torch.from_numpy(array[len(kept) :])])
+    known = CentreArrays(**{name: each.numpy() for name, each in centres.items()})
+    kin = find_kin(crystals, vocabulary, known)
+    further = {
+        "families": fit_families(crystals, vocabulary, kin),
+        "family_elements": fit_family_elements(crystals, kin),
+    }
     return {
         **tensors,
         **{f"{STATISTICS}centres.{name}": each for name, each in centres.items()},
         **{
-            f"{STATISTICS}families.{name}": torch.from_numpy(each)
-            for name, each in families.items()
+            f"{STATISTICS}{part}.{name}": torch.from_numpy(each)
+            for part, arrays in further.items()
+            for name, each in arrays._asdict().items()
         },
     }
 

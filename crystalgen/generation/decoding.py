@@ -17,8 +17,13 @@ from crystalgen.generation.family_starts import try_families
 from crystalgen.generation.relaxation import Relaxed, relax
 from crystalgen.model.autoencoder import GenerativeNetworks
 from crystalgen.model.batch import Geometry, Templates
-from crystalgen.model.cell import lattice_parameters
-from crystalgen.model.decoder import most_likely
+from crystalgen.model.cell import lattice_features, lattice_parameters
+from crystalgen.model.decoder import (
+    GeometryPrediction,
+    cell_log_likelihood,
+    coords_log_likelihood,
+    most_likely,
+)
 from crystalgen.model.draws import draw_codes
 from crystalgen.model.embedding import N_SPECIES
 from crystalgen.model.guidance import Guidance, code_reader
@@ -136,6 +141,24 @@ def _draw_geometry_codes(
     return codes[:, 0], orbit_codes, log_prob
 
 
+def predict_geometry(
+    networks: GenerativeNetworks,
+    templates: Templates,
+    species: Int[Tensor, "crystals roles"],
+    orbit_codes: Int[Tensor, "crystals orbits codes"],
+    crystal_codes: Int[Tensor, "crystals codes"],
+) -> GeometryPrediction:
+    """Distributions of coordinates and cell; codes that are `NO_CODE` are left open."""
+    n_entries = networks.orbit_codes.n_entries
+    return networks.decode_geometry(
+        templates,
+        one_hot(species, N_SPECIES).float(),
+        one_hot(orbit_codes.clamp(min=0), n_entries).float(),
+        one_hot(crystal_codes.clamp(min=0), n_entries).float(),
+        crystal_codes[:, 0] != NO_CODE,
+    )
+
+
 def decode_geometry(
     networks: GenerativeNetworks,
     templates: Templates,
@@ -149,20 +172,36 @@ def decode_geometry(
     Where the codes of a crystal are `NO_CODE`, they are left open, and so is the family
     of its prototype.
     """
-    n_entries = networks.orbit_codes.n_entries
-    identity = one_hot(species, N_SPECIES).float()
-    prediction = networks.decode_geometry(
-        templates,
-        identity,
-        one_hot(orbit_codes.clamp(min=0), n_entries).float(),
-        one_hot(crystal_codes.clamp(min=0), n_entries).float(),
-        crystal_codes[:, 0] != NO_CODE,
+    prediction = predict_geometry(
+        networks, templates, species, orbit_codes, crystal_codes
     )
     free = networks.geometry_decoder.free_coords(templates)
     coords, parameters = to_arrays(networks, templates, most_likely(prediction, free))
     found = relax(networks, templates, species, coords, parameters)
     is_open = (crystal_codes[:, 0] == NO_CODE).cpu().numpy()
-    return try_families(networks, templates, species, found, is_open)
+    log_density = partial(_log_density, networks, templates, prediction)
+    return try_families(networks, templates, species, found, is_open, log_density)
+
+
+def _log_density(
+    networks: GenerativeNetworks,
+    templates: Templates,
+    prediction: GeometryPrediction,
+    rows: Int[np.ndarray, " geometries"],
+    coords: Float64[np.ndarray, "geometries orbits 3"],
+    parameters: Float64[np.ndarray, "geometries 6"],
+) -> Float64[np.ndarray, " geometries"]:
+    """What the decoder makes of geometries of some of the crystals, nats."""
+    decoder, device = networks.geometry_decoder, prediction.cell_location.device
+    chosen = torch.from_numpy(rows).to(device)
+    expected = GeometryPrediction(*(part[chosen] for part in prediction))
+    some = templates.rows(chosen)
+    n_atoms = decoder.multiplicity[some.position].sum(dim=1)
+    cell = lattice_features(torch.from_numpy(parameters).to(device), n_atoms).float()
+    at = torch.from_numpy(coords).to(device).float()
+    density = coords_log_likelihood(expected, at, decoder.free_coords(some))
+    density += cell_log_likelihood(expected, cell, decoder.cell_free[some.space_group])
+    return density.double().cpu().numpy()
 
 
 def to_arrays(

@@ -7,7 +7,7 @@ Condens. Matter 23, 053201, 2011), but on given Wyckoff positions, in the likely
 and with the relaxer instead of an energy. Of a few starts for each crystal the first
 with room for all atoms is taken; in half of them, half of the orbits stay where the
 decoder has them. Where the prototype has further families, half of the crystals start
-from one of those (`family_starts`).
+from one of those (`family_starts`). The cells vary as far as the decoder is in doubt.
 
 Each function is a pure function of templates and noise.
 """
@@ -17,14 +17,22 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 
-from crystalgen.generation.decoding import NO_CODE, GeometryDraw, decode_geometry
+from crystalgen.generation.decoding import (
+    NO_CODE,
+    GeometryDraw,
+    decode_geometry,
+    predict_geometry,
+)
 from crystalgen.generation.family_starts import families_of, in_family
-from crystalgen.generation.relaxation import relax
+from crystalgen.generation.relaxation import Relaxed, relax
 from crystalgen.model.autoencoder import GenerativeNetworks
 from crystalgen.model.batch import Templates
+from crystalgen.model.cell import lattice_features, lattice_parameters
+from crystalgen.model.decoder import GeometryPrediction
 from crystalgen.model.tables import symmetry_tables
 from crystalgen.representation.frame import Frame, frame_of
-from crystalgen.symmetry.lattice import lattice_matrix
+from crystalgen.symmetry.lattice import constrain, lattice_matrix
+from crystalgen.symmetry.wyckoff import crystal_system
 
 N_STARTS = 24
 """Starts that are looked at for each crystal."""
@@ -39,6 +47,10 @@ KEPT_ORBITS = 0.5
 """Share of the orbits that then do."""
 FAMILY_STARTS = 0.5
 """Share of the crystals that start from a further family, if there is one."""
+CELL_NOISE = 0.5
+"""Of the cells, relative to how far the decoder is in doubt of them."""
+MAX_COSINE = 0.9
+"""Of the angles of cells that are varied."""
 _IMAGES = np.stack(np.meshgrid(*[[-1.0, 0.0, 1.0]] * 3, indexing="ij"), axis=-1)
 
 
@@ -66,6 +78,31 @@ def scatter_geometry(
     likely = decode_geometry(
         networks, templates, species, orbit_codes, orbit_codes[:, 0]
     )
+    coords, parameters = _begun(networks, templates, species, likely, noise, limits)
+    expected = predict_geometry(
+        networks, templates, species, orbit_codes, orbit_codes[:, 0]
+    )
+    parameters = _varied(networks, templates, expected, parameters, noise[:, 0])
+    found = relax(networks, templates, species, coords, parameters, max_steps=MAX_STEPS)
+    return GeometryDraw(
+        crystal_codes=orbit_codes[:, 0],
+        orbit_codes=orbit_codes,
+        coords=found.coords,
+        lattice_parameters=found.parameters,
+        unrest=found.unrest,
+        log_prob=torch.zeros(n_crystals, device=species.device),
+    )
+
+
+def _begun(
+    networks: GenerativeNetworks,
+    templates: Templates,
+    species: Int[Tensor, "crystals roles"],
+    likely: Relaxed,
+    noise: Float64[np.ndarray, "crystals one_and_orbits starts 4"],
+    limits: Float[np.ndarray, "species species"],
+) -> tuple[Float64[np.ndarray, "crystals orbits 3"], Float64[np.ndarray, "crystals 6"]]:
+    """Coordinates and cells to start from: of a further family, or anywhere."""
     elements = species.gather(1, templates.role).cpu().numpy()
     free = networks.geometry_decoder.free_coords(templates).cpu().numpy() > 0
     letters = symmetry_tables().letter[templates.position.cpu()].tolist()
@@ -90,14 +127,41 @@ def scatter_geometry(
             elements[row, here],
             limits,
         )
-    found = relax(networks, templates, species, coords, parameters, max_steps=MAX_STEPS)
-    return GeometryDraw(
-        crystal_codes=orbit_codes[:, 0],
-        orbit_codes=orbit_codes,
-        coords=found.coords,
-        lattice_parameters=found.parameters,
-        unrest=found.unrest,
-        log_prob=torch.zeros(n_crystals, device=species.device),
+    return coords, parameters
+
+
+def _varied(
+    networks: GenerativeNetworks,
+    templates: Templates,
+    expected: GeometryPrediction,
+    parameters: Float64[np.ndarray, "crystals 6"],
+    noise: Float64[np.ndarray, "crystals starts 4"],
+) -> Float64[np.ndarray, "crystals 6"]:
+    """Cells with other volumes and shapes, as far as the decoder is in doubt.
+
+    Args:
+        networks: The trained networks.
+        templates: Groups and positions.
+        expected: What the decoder says of the cells: Laplace distributions.
+        parameters: Lattice parameters before.
+        noise: Uniform; six numbers of each crystal that nothing else is drawn from.
+    """
+    decoder = networks.geometry_decoder
+    n_atoms = decoder.multiplicity[templates.position].sum(dim=1).double().cpu()
+    is_free = decoder.cell_free[templates.space_group].cpu().numpy()
+    uniform = (noise[:, 1:3, 1:].reshape(len(noise), 6) - 0.5).clip(-0.499, 0.499)
+    laplace = -np.sign(uniform) * np.log1p(-2 * np.abs(uniform))
+    scale = CELL_NOISE * expected.cell_scale.double().cpu().numpy()
+    features = lattice_features(torch.from_numpy(parameters), n_atoms).numpy()
+    features = features + is_free * scale * laplace
+    features[:, 3:] = features[:, 3:].clip(-MAX_COSINE, MAX_COSINE)
+    varied = lattice_parameters(torch.from_numpy(features), n_atoms).numpy()
+    groups = templates.space_group.tolist()
+    return np.array(
+        [
+            constrain(each, crystal_system(group))
+            for each, group in zip(varied, groups, strict=True)
+        ]
     )
 
 

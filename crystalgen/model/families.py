@@ -6,6 +6,7 @@ family of each prototype, from which predictions start; here are further ones, b
 means alone. Of a family of one crystal only the bins are kept, as in `centres`.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -70,38 +71,60 @@ class _Members(NamedTuple):
         return _Members(self.directions[chosen], self.features[chosen])
 
 
-def fit_families(
+class Kin(NamedTuple):
+    """The families of a prototype that has several."""
+
+    prototype: int
+    """Row of the vocabulary."""
+    families: tuple[Int[np.ndarray, " _"], ...]
+    """Rows of the training crystals: of the largest family, and of further ones."""
+
+
+def find_kin(
     crystals: CrystalTable, vocabulary: PrototypeVocabulary, centres: CentreArrays
-) -> FamilyArrays:
-    """Find the further families of the prototypes seen more than once.
+) -> list[Kin]:
+    """Find the families of the prototypes seen more than once.
 
     Args:
         crystals: Training crystals.
         vocabulary: Their prototypes, most frequent first.
         centres: Of the largest family of each.
     """
-    parameters = torch.from_numpy(np.array(crystals.lattice_parameters))
-    features = lattice_features(parameters, torch.ones(len(parameters))).numpy()[:, 1:]
+    features = _features(crystals)
+    kin: list[Kin] = []
+    of_prototypes = members_of(crystals, vocabulary)[: vocabulary.n_embedded]
+    for number, rows in enumerate(of_prototypes):
+        members = _members(crystals, features, rows)
+        orbits = slice(*vocabulary.offsets[number : number + 2])
+        largest = np.exp(2j * np.pi * centres.coords[orbits].astype(np.float64))
+        far = members.distance(largest.ravel(), centres.cell[number, 1:]) >= APART
+        if far.any():
+            others = _families(members.rows(np.flatnonzero(far)), rows[far])
+            kin.append(Kin(number, (rows[~far], *others)))
+    return kin
+
+
+def fit_families(
+    crystals: CrystalTable, vocabulary: PrototypeVocabulary, kin: Sequence[Kin]
+) -> FamilyArrays:
+    """Average over the further families.
+
+    Args:
+        crystals: Training crystals.
+        vocabulary: Their prototypes, most frequent first.
+        kin: Their families.
+    """
+    features = _features(crystals)
     prototypes: list[int] = []
     coords: list[Float[np.ndarray, "orbits 3"]] = []
     cells: list[Float[np.ndarray, " features"]] = []
-    of_prototypes = members_of(crystals, vocabulary)[: vocabulary.n_embedded]
-    for number, rows in enumerate(of_prototypes):
+    for number, (_, *further) in kin:
         orbits = slice(*vocabulary.offsets[number : number + 2])
-        first = crystals.orbit_offsets[rows]
-        span = np.arange(orbits.stop - orbits.start)
-        angles = 2 * np.pi * crystals.free_coords[first[:, None] + span]
-        members = _Members(
-            np.exp(1j * angles.astype(np.float64)).reshape(len(rows), -1),
-            features[rows],
-        )
-        largest = np.exp(2j * np.pi * centres.coords[orbits].astype(np.float64))
-        far = members.distance(largest.ravel(), centres.cell[number, 1:]) >= APART
         free = free_parameters(int(vocabulary.space_group[number]))[
             vocabulary.wyckoff[orbits]
         ]
-        for family in _families(members.rows(np.flatnonzero(far))):
-            at, cell = _mean(family, free)
+        for rows in further:
+            at, cell = _mean(_members(crystals, features, rows), free)
             prototypes.append(number)
             coords.append(at)
             cells.append(cell)
@@ -112,19 +135,40 @@ def fit_families(
     )
 
 
-def _families(left: _Members) -> list[_Members]:
+def _features(crystals: CrystalTable) -> Float[np.ndarray, "crystals 5"]:
+    """Lattice features of all crystals, but for the volume."""
+    parameters = torch.from_numpy(np.array(crystals.lattice_parameters))
+    return lattice_features(parameters, torch.ones(len(parameters))).numpy()[:, 1:]
+
+
+def _members(
+    crystals: CrystalTable,
+    features: Float[np.ndarray, "crystals 5"],
+    rows: Int[np.ndarray, " members"],
+) -> _Members:
+    """Some crystals of one prototype."""
+    first = crystals.orbit_offsets[rows]
+    span = np.arange(crystals.orbit_offsets[rows[0] + 1] - first[0])
+    angles = 2 * np.pi * crystals.free_coords[first[:, None] + span]
+    turned = np.exp(1j * angles.astype(np.float64)).reshape(len(rows), -1)
+    return _Members(turned, features[rows])
+
+
+def _families(
+    left: _Members, rows: Int[np.ndarray, " members"]
+) -> list[Int[np.ndarray, " _"]]:
     """Take the densest family off until none is left; the largest ones, in order."""
-    found: list[_Members] = []
-    while len(left.features):
-        looked_at = range(min(len(left.features), MAX_MEMBERS))
+    found: list[Int[np.ndarray, " _"]] = []
+    while len(rows):
+        looked_at = range(min(len(rows), MAX_MEMBERS))
         away = np.array(
             [left.distance(left.directions[k], left.features[k]) for k in looked_at]
         )
         densest = np.exp(-away).sum(axis=1).round(6).argmax()  # the first, if several
         is_near = away[densest] < APART
-        found.append(left.rows(np.flatnonzero(is_near)))
-        left = left.rows(np.flatnonzero(~is_near))
-    return sorted(found, key=lambda each: -len(each.features))[:MOST]
+        found.append(rows[is_near])
+        left, rows = left.rows(np.flatnonzero(~is_near)), rows[~is_near]
+    return sorted(found, key=lambda each: -len(each))[:MOST]
 
 
 def _mean(

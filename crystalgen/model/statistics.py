@@ -16,7 +16,17 @@ from crystalgen.graphs.table import GraphTable
 from crystalgen.model.calibration import Calibration, CalibrationArrays
 from crystalgen.model.centres import CentreArrays, Centres, fit_centres
 from crystalgen.model.embedding import N_SPECIES
-from crystalgen.model.families import Families, FamilyArrays, fit_families
+from crystalgen.model.families import (
+    Families,
+    FamilyArrays,
+    find_kin,
+    fit_families,
+)
+from crystalgen.model.family_elements import (
+    FamilyElementArrays,
+    FamilyElements,
+    fit_family_elements,
+)
 from crystalgen.model.properties import PropertyArrays, PropertyScales, fit_scales
 from crystalgen.representation.framework import protostructure
 from crystalgen.representation.membership import SeenLabels, remember
@@ -48,6 +58,7 @@ class Statistics(nn.Module):
             were not measured.
         families: Further geometries of the prototypes; None in weights of earlier
             versions.
+        family_elements: Which elements go with which of them; likewise.
     """
 
     prototype_space_group: Int[Tensor, " prototypes"]
@@ -69,6 +80,7 @@ class Statistics(nn.Module):
         properties: PropertyArrays | None = None,
         calibration: CalibrationArrays | None = None,
         families: FamilyArrays | None = None,
+        family_elements: FamilyElementArrays | None = None,
     ) -> None:
         super().__init__()
         for name, array in vocabulary.arrays().items():
@@ -78,6 +90,11 @@ class Statistics(nn.Module):
         self.register_buffer("known_labels", torch.from_numpy(known.table.copy()))
         self.centres = Centres(centres, vocabulary)
         self.families = None if families is None else Families(families, vocabulary)
+        self.family_elements = (
+            None
+            if family_elements is None
+            else FamilyElements(family_elements, vocabulary)
+        )
         self.properties = None if properties is None else PropertyScales(properties)
         self.calibration = None if calibration is None else Calibration(calibration)
 
@@ -119,6 +136,14 @@ class Statistics(nn.Module):
             )
             if "families.cell" in tensors
             else None,
+            FamilyElementArrays(
+                *(
+                    tensors[f"family_elements.{name}"].numpy()
+                    for name in FamilyElementArrays._fields
+                )
+            )
+            if "family_elements.count" in tensors
+            else None,
         )
 
     @property
@@ -158,6 +183,7 @@ def count_statistics(
     present[rows, crystals.species] = True
     vocabulary = count_prototypes(crystals)
     centres = fit_centres(crystals, vocabulary)
+    kin = find_kin(crystals, vocabulary, centres)
     return Statistics(
         vocabulary,
         shortest_distances(crystals, graphs),
@@ -165,7 +191,8 @@ def count_statistics(
         centres,
         remember_crystals(crystals),
         fit_scales(crystals.properties, properties) if properties else None,
-        families=fit_families(crystals, vocabulary, centres),
+        families=fit_families(crystals, vocabulary, kin),
+        family_elements=fit_family_elements(crystals, kin),
     )
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings, strategies as st
 
 from crystalgen.model.cell import lattice_features
 from crystalgen.model.centres import BINS, fit_centres
-from crystalgen.model.families import MOST, Families, fit_families
+from crystalgen.model.families import MOST, Families, find_kin, fit_families
 from crystalgen.representation.prototype import count_prototypes
 from crystalgen.representation.table import CrystalTable
 
@@ -31,8 +31,8 @@ def rutiles(crystals, places):
 def found(crystals, places):
     table = rutiles(crystals, places)
     vocabulary = count_prototypes(table)
-    centres = fit_centres(table, vocabulary)
-    return fit_families(table, vocabulary, centres), vocabulary
+    kin = find_kin(table, vocabulary, fit_centres(table, vocabulary))
+    return fit_families(table, vocabulary, kin), vocabulary
 
 
 def test_members_that_agree_are_of_one_family(crystals):
