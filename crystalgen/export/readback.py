@@ -69,8 +69,7 @@ def _check_cell(block: CifBlock, crystal: SymmetricCrystal) -> None:
 
 def _check_sites(block: CifBlock, crystal: SymmetricCrystal) -> None:
     group = space_group(crystal.space_group)
-    to_primitive = np.linalg.inv(primitive_vectors(group))
-    operations = _operations(tuple(block[OPERATION_LOOP[1]]))
+    operations = _operations(crystal.space_group, tuple(block[OPERATION_LOOP[1]]))
     sites = np.array([block[key] for key in COORDINATE_KEYS], dtype=float).T
     symbols = block["_atom_site_type_symbol"]
     multiplicities = block["_atom_site_symmetry_multiplicity"]
@@ -81,8 +80,7 @@ def _check_sites(block: CifBlock, crystal: SymmetricCrystal) -> None:
             f"expected {crystal.n_orbits}"
         )
     for orbit, site in enumerate(sites):
-        images = operations[:, :, :3] @ site + operations[:, :, 3]
-        found = images @ to_primitive
+        found = operations[:, :, :3] @ site + operations[:, :, 3]
         expected = atoms.frac_coords[atoms.orbit_of_atom == orbit]
         if (
             not _are_those(found, expected)
@@ -98,8 +96,10 @@ def _check_sites(block: CifBlock, crystal: SymmetricCrystal) -> None:
 
 
 @lru_cache(maxsize=230)
-def _operations(texts: tuple[str, ...]) -> Float[np.ndarray, "ops 3 4"]:
-    return np.array([parse_affine(text) for text in texts])
+def _operations(number: int, texts: tuple[str, ...]) -> Float[np.ndarray, "ops 3 4"]:
+    """From conventional coordinates to those in the primitive cell."""
+    to_primitive = np.linalg.inv(primitive_vectors(space_group(number)))
+    return to_primitive.T @ np.array([parse_affine(text) for text in texts])
 
 
 def distinct_points(
@@ -127,6 +127,8 @@ def _is_close(
     first: Float[np.ndarray, "first 3"], second: Float[np.ndarray, "second 3"]
 ) -> Bool[np.ndarray, "first second"]:
     """Which points coincide up to whole cells."""
-    apart = first[:, None] - second[None]
-    apart -= np.rint(apart)
-    return np.all(np.abs(apart) < SITE_TOLERANCE, axis=2)
+    is_close = np.ones((len(first), len(second)), dtype=bool)
+    for one, other in zip(first.T, second.T, strict=True):
+        apart = one[:, None] - other[None]
+        is_close &= np.abs(apart - np.rint(apart)) < SITE_TOLERANCE
+    return is_close

@@ -80,13 +80,13 @@ class Block(nn.Module):
         n_crystals, _, n_tokens = allowed.shape
         qkv = self.query_key_value(self.norm_attention(tokens))
         padded = qkv.new_zeros(n_crystals * n_tokens, qkv.shape[1])
-        padded[places] = qkv
+        padded.index_copy_(0, places, qkv)
         query, key, value = self._parts(padded.unflatten(0, (n_crystals, n_tokens)))
         attended = scaled_dot_product_attention(
             query, key, value, attn_mask=allowed[:, None]
         )
         merged = attended.transpose(1, 2).flatten(-2).flatten(0, 1)
-        return self._update(tokens, merged[places])
+        return self._update(tokens, merged.index_select(0, places))
 
     def _parts(
         self, qkv: Float[Tensor, "crystals tokens all_channels"]
@@ -141,11 +141,11 @@ class Transformer(nn.Module):
         allowed: Bool[Tensor, "crystals 1 tokens"],
     ) -> Float[Tensor, "crystals tokens channels"]:
         places = allowed.flatten().nonzero().squeeze(1)
-        rows = tokens.flatten(0, 1)[places]
+        rows = tokens.flatten(0, 1).index_select(0, places)
         for block in self.blocks:
             rows = cast(Block, block).forward_packed(rows, places, allowed)
         read = torch.zeros_like(tokens)
-        read.flatten(0, 1)[places] = self.norm(rows)
+        read.flatten(0, 1).index_copy_(0, places, self.norm(rows))
         return read
 
 
