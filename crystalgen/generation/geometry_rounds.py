@@ -36,33 +36,50 @@ def choose_geometry(block: Block, rows: list[Row], number: int) -> None:
     )
     if not len(ready):
         return
-    is_first = np.array([_is_first(block, rows[index]) for index in ready])
+    attempts = attempts_of(block, GEOMETRIES_DRAWN, number)
+    is_coded = np.arange(len(attempts)) + np.zeros((len(ready), 1)) > 0
+    is_coded[:, 0] = [
+        block.vary_geometry or not _is_first(block, rows[index]) for index in ready
+    ]
     is_last = number == block.rounds - 1
     tight: dict[int, Candidate] = {}
-    left = ready
-    for place, attempt in enumerate(attempts_of(block, GEOMETRIES_DRAWN, number)):
-        is_coded = np.full(len(left), place > 0 or block.vary_geometry)
-        if not place:
-            is_coded |= ~is_first
+    left, done = np.arange(len(ready)), 0
+    while len(left) and done < len(attempts):
+        ahead = len(attempts) - 1 if done else 1
+        now = slice(done, done + ahead)
         drawn = _geometry(
-            block, left, rows, np.full(len(left), attempt), torch.from_numpy(is_coded)
+            block,
+            ready[left].repeat(ahead),
+            rows,
+            np.tile(attempts[now], len(left)),
+            torch.from_numpy(is_coded[left, now].ravel()),
         )
-        for which, index in enumerate(left.tolist()):
-            row = rows[index]
-            _take_geometry(block, index, row, drawn, which)
-            _ask_for_rest(block, row, number, drawn.unrest[which])
-            if row.fault == "distance" and row.candidate is not None:
-                tight.setdefault(index, row.candidate)
-            if row.fault and not is_last:
-                row.redrawn[row.fault] += 1
-        left = left[[bool(rows[index].fault) for index in left]]
-        if not len(left):
-            break
+        for which, place in enumerate(left.tolist()):
+            index = int(ready[place])
+            for at in range(which * ahead, (which + 1) * ahead):
+                _take_geometry(block, index, rows[index], drawn, at)
+                _ask_for_rest(block, rows[index], number, drawn.unrest[at])
+                _note_fault(index, rows[index], tight, is_last=is_last)
+                if not rows[index].fault:
+                    break
+        left = left[[bool(rows[ready[place]].fault) for place in left]]
+        done += ahead
     if block.rounds > 1:
-        crowded = {index: tight[index] for index in left.tolist() if index in tight}
+        still = ready[left].tolist()
+        crowded = {index: tight[index] for index in still if index in tight}
         _separate(block, rows, crowded, number)
     for index in ready.tolist():
         _end_round(rows[index], number, is_last=is_last)
+
+
+def _note_fault(
+    index: int, row: Row, tight: dict[int, Candidate], *, is_last: bool
+) -> None:
+    """Count a fault, and remember the first crystal whose atoms are too close."""
+    if row.fault == "distance" and row.candidate is not None:
+        tight.setdefault(index, row.candidate)
+    if row.fault and not is_last:
+        row.redrawn[row.fault] += 1
 
 
 def _end_round(row: Row, number: int, *, is_last: bool) -> None:

@@ -105,9 +105,10 @@ def relax(
             groups, wyckoff, n_orbits, rows, strict=True
         )
     ]
-    lengths = np.zeros(len(rows))
+    lengths = np.full(len(rows), np.inf)
     moving = np.arange(len(rows))
     for number in range(max_steps):
+        before = lengths[moving]
         chosen = torch.from_numpy(moving).to(species.device)
         moved, lengths[moving] = _step(
             networks.relaxer,
@@ -117,7 +118,11 @@ def relax(
         )
         for place, site in zip(moving.tolist(), moved, strict=True):
             sites[place] = site
-        moving = moving[lengths[moving] > AT_REST]
+        # steps go on to shorten as they did; a short one that is to come is not gone
+        after = lengths[moving] * np.minimum(lengths[moving] / before, 1.0)
+        is_last = (lengths[moving] <= AT_REST) | ((number > 0) & (after <= AT_REST))
+        lengths[moving] = np.where(is_last & (number > 0), after, lengths[moving])
+        moving = moving[~is_last]
         if not len(moving):
             break
     for row, count, (_, _, at, cell), length in zip(
