@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
 from pymatgen.core import Structure
 
 from crystalgen.representation.conversion import to_structure
@@ -13,6 +14,13 @@ from crystalgen.representation.table import CrystalTable
 
 if TYPE_CHECKING:
     from pymatgen.analysis.structure_matcher import StructureMatcher
+
+SAME_LENGTH = 0.01
+"""Part by which edges may differ, once volumes are equal."""
+SAME_ANGLE = 0.5
+"""The same of angles, degrees."""
+SAME_PLACE = 0.1
+"""The same of positions along the longest edge, Å."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,7 +37,8 @@ class SeenCrystals:
     Two crystals are the same if pymatgen's `StructureMatcher` with its default
     tolerances says so, which compares shapes after scaling the volumes. Most crystals
     share their formula with no other and are kept as bare parameters, so that memory
-    stays small; cells are reduced once where they are compared.
+    stays small; cells are reduced once where they are compared. Crystals whose
+    parameters are nearly equal need no matcher to be the same.
     """
 
     def __init__(self) -> None:
@@ -43,6 +52,8 @@ class SeenCrystals:
         """Remember a crystal; False if an equal one was there already."""
         known = self._seen[crystal.formula]
         new = _entry(crystal)
+        if any(_is_described_alike(crystal, other) for other in known):
+            return False
         if any(self._is_same(new, other) for other in known):
             return False
         known.append(new)
@@ -64,6 +75,29 @@ class SeenCrystals:
 
 def _entry(crystal: SymmetricCrystal) -> _Seen:
     return _Seen(table=CrystalTable.from_crystals([crystal], identifiers=[""]))
+
+
+def _is_described_alike(crystal: SymmetricCrystal, seen: _Seen) -> bool:
+    """Whether all parameters of two crystals agree far within the matcher's tolerances.
+
+    Lengths are compared after scaling the volumes, as there.
+    """
+    other = seen.table.crystal(0)
+    if (crystal.space_group, crystal.wyckoff, crystal.species) != (
+        other.space_group,
+        other.wyckoff,
+        other.species,
+    ):
+        return False
+    one, two = crystal.lattice_parameters, other.lattice_parameters
+    ratio = one[:3] / two[:3]
+    apart = crystal.free_coords - other.free_coords
+    apart -= np.rint(apart)
+    return bool(
+        ratio.max() / ratio.min() < 1 + SAME_LENGTH
+        and abs(one[3:] - two[3:]).max() < SAME_ANGLE
+        and abs(apart).max() * two[:3].max() < SAME_PLACE
+    )
 
 
 def _reduced(crystal: _Seen) -> Structure:
