@@ -59,10 +59,15 @@ class Candidate:
 
     @cached_property
     def structure(self) -> "Structure":
-        """The primitive cell as pymatgen's `Structure`."""
+        """The primitive cell as pymatgen's `Structure`.
+
+        Sites come as they do from the CIF, the least electronegative element first:
+        near a higher symmetry, what spglib finds may depend on their order, and in
+        this one it was asked.
+        """
         from crystalgen.representation.conversion import to_structure
 
-        return to_structure(self.crystal)
+        return to_structure(self.crystal).get_sorted_structure()
 
     @cached_property
     def atoms(self) -> "Atoms":

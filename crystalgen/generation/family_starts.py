@@ -85,7 +85,7 @@ def family_odds(
     networks: GenerativeNetworks,
     templates: Templates,
     species: Int[Tensor, "crystals roles"],
-) -> list[Float64[np.ndarray, " families"]]:
+) -> list[Float64[np.ndarray, " _"]]:
     """Log-probabilities of the families of each crystal, the usual one first.
 
     Args:
@@ -94,7 +94,7 @@ def family_odds(
         species: Atomic number of each role; 0 on padding.
     """
     elements = networks.statistics.family_elements
-    odds: list[Float64[np.ndarray, " families"]] = []
+    odds: list[Float64[np.ndarray, " _"]] = []
     for further, prototype, centre, of_roles in zip(
         families_of(networks, templates),
         templates.prototype.tolist(),
@@ -156,7 +156,7 @@ def try_families(
 def _worth_trying(
     found: Relaxed,
     is_open: Bool[np.ndarray, " crystals"],
-    odds: list[Float64[np.ndarray, " families"]],
+    odds: list[Float64[np.ndarray, " _"]],
 ) -> list[tuple[int, int]]:
     """Crystals and which of the further families of each to try."""
     usual = np.exp([each[0] for each in odds])

@@ -34,7 +34,7 @@ class FamilyElementArrays(NamedTuple):
 
     prototype: Int[np.ndarray, " families"]
     """Row of the vocabulary; ascending."""
-    count: Int[np.ndarray, " families"]
+    counts: Int[np.ndarray, " families"]
     """Members."""
     mean: Float[np.ndarray, "family_roles features"]
     """Of the elements of each role."""
@@ -92,7 +92,7 @@ class FamilyElements(nn.Module):
     """
 
     prototype: Tensor
-    count: Tensor
+    counts: Tensor
     mean: Tensor
     variance: Tensor
 
@@ -122,6 +122,6 @@ class FamilyElements(nn.Module):
         mean = self.mean[roles].double().cpu().numpy().reshape(shape)
         variance = self.variance[roles].double().cpu().numpy().reshape(shape)
         apart = (_places(elements) - mean) ** 2 / variance + np.log(variance)
-        counts = self.count[families.start : families.stop].cpu().numpy()
+        counts = self.counts[families.start : families.stop].cpu().numpy()
         odds = np.log(counts) - 0.5 * SHARE * apart.sum(axis=(1, 2))
         return odds - np.logaddexp.reduce(odds)

@@ -142,7 +142,7 @@ class Statistics(nn.Module):
                     for name in FamilyElementArrays._fields
                 )
             )
-            if "family_elements.count" in tensors
+            if "family_elements.counts" in tensors
             else None,
         )
 

@@ -49,7 +49,7 @@ def test_a_prototype_of_one_family_is_not_described(crystals):
 
 def test_means_and_variances_are_those_of_the_members(crystals):
     arrays, _ = counted(crystals, SEVERAL)
-    assert (arrays.prototype.tolist(), arrays.count.tolist()) == ([0, 0], [3, 1])
+    assert (arrays.prototype.tolist(), arrays.counts.tolist()) == ([0, 0], [3, 1])
     places = element_places()[[22, 23, 40]]
     np.testing.assert_allclose(arrays.mean[0], places.mean(axis=0), rtol=1e-6)
     spread = 3 * places.var(axis=0) + USUAL_WEIGHT * USUAL_VARIANCE
@@ -79,7 +79,7 @@ def test_probabilities_are_those_of_bayes(crystals, metal, anion):
                 arrays.mean[2 * family : 2 * family + 2],
                 np.sqrt(arrays.variance[2 * family : 2 * family + 2]),
             ).sum()
-            for family, count in enumerate(arrays.count)
+            for family, count in enumerate(arrays.counts)
         ]
     )
     expected = odds - np.logaddexp.reduce(odds)
