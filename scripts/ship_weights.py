@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from crystalgen.datasets.cache import read_cache
+from crystalgen.errors import CrystalgenError
 from crystalgen.model.centres import CentreArrays, fit_centres
 from crystalgen.model.checkpoint import load_checkpoint, save_checkpoint
 from crystalgen.model.families import find_kin, fit_families
@@ -95,4 +96,7 @@ def with_geometries(
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except CrystalgenError as error:
+        raise SystemExit(f"error: {error}") from error

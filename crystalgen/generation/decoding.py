@@ -148,7 +148,15 @@ def predict_geometry(
     orbit_codes: Int[Tensor, "crystals orbits codes"],
     crystal_codes: Int[Tensor, "crystals codes"],
 ) -> GeometryPrediction:
-    """Distributions of coordinates and cell; codes that are `NO_CODE` are left open."""
+    """Distributions of coordinates and cell.
+
+    Args:
+        networks: The trained networks.
+        templates: Groups, positions and roles.
+        species: Atomic number of each role; 0 on padding.
+        orbit_codes: Of each orbit; not read where those of the crystal are open.
+        crystal_codes: Of each crystal; `NO_CODE` leaves all codes of it open.
+    """
     n_entries = networks.orbit_codes.n_entries
     return networks.decode_geometry(
         templates,
@@ -175,10 +183,29 @@ def decode_geometry(
     prediction = predict_geometry(
         networks, templates, species, orbit_codes, crystal_codes
     )
+    is_open = (crystal_codes[:, 0] == NO_CODE).cpu().numpy()
+    return most_likely_at_rest(networks, templates, species, prediction, is_open)
+
+
+def most_likely_at_rest(
+    networks: GenerativeNetworks,
+    templates: Templates,
+    species: Int[Tensor, "crystals roles"],
+    prediction: GeometryPrediction,
+    is_open: Bool[np.ndarray, " crystals"],
+) -> Relaxed:
+    """The modes of predicted geometries, brought to rest.
+
+    Args:
+        networks: The trained networks.
+        templates: Groups, positions and roles.
+        species: Atomic number of each role; 0 on padding.
+        prediction: Of the crystals.
+        is_open: Those whose prototype's family is open, too.
+    """
     free = networks.geometry_decoder.free_coords(templates)
     coords, parameters = to_arrays(networks, templates, most_likely(prediction, free))
     found = relax(networks, templates, species, coords, parameters)
-    is_open = (crystal_codes[:, 0] == NO_CODE).cpu().numpy()
     log_density = partial(_log_density, networks, templates, prediction)
     return try_families(networks, templates, species, found, is_open, log_density)
 
@@ -196,9 +223,9 @@ def _log_density(
     chosen = torch.from_numpy(rows).to(device)
     expected = GeometryPrediction(*(part[chosen] for part in prediction))
     some = templates.rows(chosen)
-    n_atoms = decoder.multiplicity[some.position].sum(dim=1)
-    cell = lattice_features(torch.from_numpy(parameters).to(device), n_atoms).float()
-    at = torch.from_numpy(coords).to(device).float()
+    n_atoms = decoder.n_atoms(some).cpu()
+    cell = lattice_features(torch.from_numpy(parameters), n_atoms).float().to(device)
+    at = torch.from_numpy(coords).float().to(device)
     density = coords_log_likelihood(expected, at, decoder.free_coords(some))
     density += cell_log_likelihood(expected, cell, decoder.cell_free[some.space_group])
     return density.double().cpu().numpy()
@@ -208,7 +235,7 @@ def to_arrays(
     networks: GenerativeNetworks, templates: Templates, geometry: Geometry
 ) -> tuple[Float64[np.ndarray, "crystals orbits 3"], Float64[np.ndarray, "crystals 6"]]:
     """Coordinates and lattice parameters in double precision."""
-    n_atoms = networks.geometry_decoder.multiplicity[templates.position].sum(dim=1)
+    n_atoms = networks.geometry_decoder.n_atoms(templates)
     parameters = lattice_parameters(geometry.cell.double(), n_atoms.double())
     # a coordinate of the chosen precision cannot round up to 1
     coords = np.minimum(geometry.coords.double().cpu().numpy(), 1 - 2**-24)

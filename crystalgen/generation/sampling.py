@@ -138,9 +138,7 @@ class Sampling:
             tasks = self._tasks()
             try:
                 while True:
-                    while len(ahead) < 2 * self.workers:
-                        if self._is_enough(sum(n_draws for n_draws, _ in ahead)):
-                            break
+                    while self._wants_more([n_draws for n_draws, _ in ahead]):
                         blocks = next(tasks)
                         n_draws = sum(len(draws_of(block)) for block in blocks)
                         ahead.append((n_draws, pool.submit(_work, self.seed, blocks)))
@@ -148,11 +146,19 @@ class Sampling:
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
 
-    def _is_enough(self, n_ahead: int) -> bool:
-        """Whether draws that are under way will do, as far as those before tell."""
+    def _wants_more(self, ahead: list[int]) -> bool:
+        """Whether to begin another task.
+
+        Workers are kept busy, but not for draws that are one too many, as far as those
+        before tell.
+
+        Args:
+            ahead: Draws of each task that is under way.
+        """
         tally = self.tally
         share = tally.unique / tally.drawn if tally.drawn else 1.0
-        return n_ahead * share >= self.request.n - tally.unique
+        is_enough = sum(ahead) * share >= self.request.n - tally.unique
+        return len(ahead) < 2 * self.workers and not is_enough
 
 
 def run_blocks(

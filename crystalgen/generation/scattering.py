@@ -20,7 +20,7 @@ from torch import Tensor
 from crystalgen.generation.decoding import (
     NO_CODE,
     GeometryDraw,
-    decode_geometry,
+    most_likely_at_rest,
     predict_geometry,
 )
 from crystalgen.generation.family_starts import families_of, in_family
@@ -75,13 +75,12 @@ def scatter_geometry(
     orbit_codes = torch.full(
         (n_crystals, n_orbits, n_codes), NO_CODE, device=species.device
     )
-    likely = decode_geometry(
-        networks, templates, species, orbit_codes, orbit_codes[:, 0]
-    )
-    coords, parameters = _begun(networks, templates, species, likely, noise, limits)
     expected = predict_geometry(
         networks, templates, species, orbit_codes, orbit_codes[:, 0]
     )
+    is_open = np.ones(n_crystals, dtype=bool)
+    likely = most_likely_at_rest(networks, templates, species, expected, is_open)
+    coords, parameters = _begun(networks, templates, species, likely, noise, limits)
     parameters = _varied(networks, templates, expected, parameters, noise[:, 0])
     found = relax(networks, templates, species, coords, parameters, max_steps=MAX_STEPS)
     return GeometryDraw(
@@ -147,7 +146,7 @@ def _varied(
         noise: Uniform; six numbers of each crystal that nothing else is drawn from.
     """
     decoder = networks.geometry_decoder
-    n_atoms = decoder.multiplicity[templates.position].sum(dim=1).double().cpu()
+    n_atoms = decoder.n_atoms(templates).double().cpu()
     is_free = decoder.cell_free[templates.space_group].cpu().numpy()
     uniform = (noise[:, 1:3, 1:].reshape(len(noise), 6) - 0.5).clip(-0.499, 0.499)
     laplace = -np.sign(uniform) * np.log1p(-2 * np.abs(uniform))

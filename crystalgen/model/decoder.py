@@ -149,6 +149,10 @@ class GeometryDecoder(nn.Module):
         free[:, 0] &= ~self.polar[templates.space_group]
         return free
 
+    def n_atoms(self, templates: Templates) -> Float[Tensor, " crystals"]:
+        """Atoms in the conventional cells."""
+        return self.multiplicity[templates.position].sum(dim=1).float()
+
     def additive_volume(
         self,
         templates: Templates,

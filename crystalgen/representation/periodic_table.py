@@ -21,7 +21,9 @@ STEPS = (0.6, 1.5, 5.0)
 
 
 def row_of(number: int) -> int:
-    """Row of an element, lanthanides and actinides included in 6 and 7.
+    """Row of an element, 1 to 7, by its atomic number, 1 to 118.
+
+    Lanthanides and actinides are in rows 6 and 7.
 
     >>> row_of(1), row_of(26), row_of(58)
     (1, 4, 6)
@@ -30,7 +32,9 @@ def row_of(number: int) -> int:
 
 
 def group_of(number: int) -> int:
-    """Group of an element, 1 to 18; 3 for lanthanides and actinides.
+    """Group of an element, 1 to 18, by its atomic number, 1 to 118.
+
+    Lanthanides and actinides are in group 3.
 
     >>> group_of(2), group_of(13), group_of(26), group_of(58), group_of(72)
     (18, 13, 8, 3, 4)
