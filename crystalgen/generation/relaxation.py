@@ -25,9 +25,10 @@ from crystalgen.model.atoms import (
 )
 from crystalgen.model.autoencoder import GenerativeNetworks
 from crystalgen.model.batch import Templates
+from crystalgen.model.bundles import CUTOFF
 from crystalgen.model.cell import lattice_vectors
 from crystalgen.model.motion import stepped
-from crystalgen.model.relaxer import CUTOFF, Change, Relaxer
+from crystalgen.model.relaxer import Change, Relaxer
 from crystalgen.model.tables import symmetry_tables
 from crystalgen.symmetry.lattice import constrain, lattice_matrix
 from crystalgen.symmetry.wyckoff import crystal_system

@@ -11,9 +11,9 @@ from jaxtyping import Float32, Int
 from crystalgen.graphs.table import GraphTable
 from crystalgen.model.atoms import AtomTable, collate_atoms, list_atoms
 from crystalgen.model.batch import CrystalBatch, Edges, Geometry, Templates
+from crystalgen.model.bundles import CUTOFF, MARGIN
 from crystalgen.model.cell import lattice_features
 from crystalgen.model.properties import property_columns
-from crystalgen.model.relaxer import CUTOFF, MARGIN
 from crystalgen.model.tables import symmetry_tables
 from crystalgen.representation.prototype import (
     PrototypeVocabulary,

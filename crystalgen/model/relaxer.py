@@ -16,25 +16,21 @@ vectors and tensors per orbit, which tell angles (the idea of Schütt et al., Pa
 2021, arXiv:2102.03150).
 """
 
-import math
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from crystalgen.model.atoms import AtomBatch
+from crystalgen.model.bundles import CUTOFF, Bundles, as_matrix, bundled, rows
 from crystalgen.model.embedding import N_SPECIES
 from crystalgen.model.strain import allowed_strain
 
-CUTOFF = 5.0
-"""Distance in Å beyond which atoms do not see each other."""
-MARGIN = 0.8
-"""Å by which pairs are listed beyond the cut-off, for they may come nearer."""
-MIN_DISTANCE = 0.1
-"""Distance in Å below which atoms do not, either: no direction would be right."""
 N_RADIAL = 24
 """Gaussians on which a distance is spread."""
+FIRST_RADIAL = 0.6
+"""Å; the middle of the first one."""
 N_DIRECTIONS = 8
 """Vectors, and tensors, that an orbit carries."""
 SCALE = 0.1
@@ -54,32 +50,19 @@ class Change(NamedTuple):
     strain: Float[Tensor, "crystals 3 3"]
 
 
-class Pairs(NamedTuple):
-    """What the network sees of pairs of atoms.
+class Surroundings(NamedTuple):
+    """The same for all layers.
 
     Attributes:
-        target: Orbit whose representative has the neighbour.
-        source: Orbit of the neighbour.
-        weight: From 1 at no distance to 0 at the cut-off.
-        direction: Unit vector towards the neighbour.
-        outer: Its product with itself, a symmetric tensor as a vector: the diagonal,
-            then yz, xz and xy times √2, so that products of vectors are those of
-            tensors.
-        radial: The distance, spread on Gaussians.
+        pairs: The neighbours of the representatives.
+        shapes: Their directions and the traceless parts of the tensors of these, whose
+            mean over all directions is 0; 0 in an empty slot.
+        density: Sum of the weights of the neighbours.
     """
 
-    target: Int[Tensor, " pairs"]
-    source: Int[Tensor, " pairs"]
-    weight: Float[Tensor, "pairs 1"]
-    direction: Float[Tensor, "pairs 3"]
-    outer: Float[Tensor, "pairs 6"]
-    radial: Float[Tensor, "pairs radial"]
-
-    @property
-    def traceless(self) -> Float[Tensor, "pairs 6"]:
-        """`outer` less its mean over all directions."""
-        mean = [1 / 3, 1 / 3, 1 / 3, 0.0, 0.0, 0.0]
-        return self.outer - self.outer.new_tensor(mean)
+    pairs: Bundles
+    shapes: Float[Tensor, "bundles in_bundle nine"]
+    density: Float[Tensor, "orbits 1"]
 
 
 class Layer(nn.Module):
@@ -104,35 +87,32 @@ class Layer(nn.Module):
     def forward(
         self,
         orbits: Float[Tensor, "orbits channels"],
-        pairs: Pairs,
-        seen: Float[Tensor, "pairs features"],
-        density: Float[Tensor, "orbits 1"],
-    ) -> tuple[Float[Tensor, "orbits channels"], Float[Tensor, "pairs angles"]]:
+        around: Surroundings,
+        seen: Float[Tensor, "slots features"],
+    ) -> tuple[Float[Tensor, "orbits channels"], Float[Tensor, "slots angles"]]:
         """Hear the neighbours; see at what angles they lie."""
+        pairs, density = around.pairs, around.density
         near, far = self.node(self.norm(orbits)).chunk(2, dim=-1)
-        raw = _spread(near, far, pairs, self.pair, seen)
-        gate, core = raw.chunk(2, dim=-1)
+        gate, core = _spread(near, far, pairs, self.pair, seen).chunk(2, dim=-1)
         message = gate.sigmoid() * nn.functional.silu(core) * pairs.weight
-        heard = _summed(message, pairs.target, len(orbits))
+        heard = pairs.summed(message, len(orbits))
         both = torch.cat([0.15 * heard, heard / (density + 1e-3)], dim=-1)
-        return orbits + self.update(both), self._angles(message, pairs, len(orbits))
+        return orbits + self.update(both), self._angles(message, around, len(orbits))
 
     def _angles(
-        self, message: Float[Tensor, "pairs channels"], pairs: Pairs, n_orbits: int
-    ) -> Float[Tensor, "pairs angles"]:
-        shapes = (pairs.direction, pairs.traceless)
-        strengths = self.directions(message).chunk(2, dim=-1)
-        each = [
-            (strength[:, :, None] * shape[:, None]).flatten(1)
-            for strength, shape in zip(strengths, shapes, strict=True)
-        ]
-        whole = _summed(torch.cat(each, dim=1), pairs.target, n_orbits)
-        parts = _rows(whole, pairs.target).split([part.shape[1] for part in each], 1)
-        angles = [
-            part.unflatten(1, (N_DIRECTIONS, -1)) @ shape[:, :, None]
-            for part, shape in zip(parts, shapes, strict=True)
-        ]
-        return torch.cat(angles, dim=1).squeeze(2)
+        self, message: Float[Tensor, "slots channels"], around: Surroundings, n: int
+    ) -> Float[Tensor, "slots angles"]:
+        pairs, shapes = around.pairs, around.shapes
+        strengths = pairs.by_bundle(self.directions(message))
+        whole = pairs.gathered(strengths.transpose(1, 2) @ shapes, n)
+        # the first strengths are of vectors, the others of tensors
+        vectors, tensors = (
+            whole.new_ones(N_DIRECTIONS, 3),
+            whole.new_ones(N_DIRECTIONS, 6),
+        )
+        whole = whole * torch.block_diag(vectors, tensors)
+        angles = shapes @ rows(whole, pairs.orbit).transpose(1, 2)
+        return angles.flatten(0, 1)
 
 
 class Relaxer(nn.Module):
@@ -161,7 +141,7 @@ class Relaxer(nn.Module):
             nn.SiLU(), nn.Linear(width, width), nn.SiLU(), last
         )
         self.register_buffer(
-            "centres", torch.linspace(0.6, CUTOFF, N_RADIAL), persistent=False
+            "centres", torch.linspace(FIRST_RADIAL, CUTOFF, N_RADIAL), persistent=False
         )
 
     def forward(
@@ -178,79 +158,55 @@ class Relaxer(nn.Module):
             vectors: From each representative to its neighbours, Å, in the frame of
                 `crystalgen.model.cell.lattice_vectors`.
         """
-        pairs = self._pairs(atoms, vectors)
-        density = _summed(pairs.weight, pairs.target, len(species))
-        orbits, seen = self.species(species), pairs.radial
+        pairs = bundled(atoms, vectors, len(species))
+        around = _surroundings(pairs, len(species))
+        radial = self._radial(pairs.distance)
+        orbits, seen = self.species(species), radial
         for layer in self.layers:
-            orbits, angles = layer(orbits, pairs, seen, density)
-            seen = torch.cat([pairs.radial, angles], dim=-1)
+            orbits, angles = layer(orbits, around, seen)
+            seen = torch.cat([radial, angles], dim=-1)
         near, far = self.node(self.norm(orbits)).chunk(2, dim=-1)
         raw = _spread(near, far, pairs, self.pair, seen)
         along, across = (SCALE * self.strength(raw) * pairs.weight).chunk(2, dim=-1)
-        crystal = _rows(atoms.crystal, pairs.target)
-        share = _rows(atoms.size, pairs.target)[:, None]
-        strain = _summed(share * across * pairs.outer, crystal, len(atoms))
-        weight = _summed(share * pairs.weight, crystal, len(atoms))
+        pulls = torch.cat([across * pairs.outer, pairs.weight], dim=1)
+        of_orbits = atoms.size[:, None] * pairs.summed(pulls, len(species))
+        zeros = of_orbits.new_zeros(len(atoms), of_orbits.shape[1])
+        whole = zeros.index_add(0, atoms.crystal, of_orbits)
         return Change(
-            shift=_summed(along * pairs.direction, pairs.target, len(species)),
+            shift=pairs.summed(along * pairs.direction, len(species)),
             strain=allowed_strain(
-                atoms.space_group, _as_matrix(strain / (weight + 1e-3))
+                atoms.space_group, as_matrix(whole[:, :6] / (whole[:, 6:] + 1e-3))
             ),
         )
 
-    def _pairs(self, atoms: AtomBatch, vectors: Float[Tensor, "pairs 3"]) -> Pairs:
-        squared = vectors.square().sum(dim=1)
-        is_seen = (squared < CUTOFF**2) & (squared > MIN_DISTANCE**2)
-        kept = torch.nonzero(is_seen).squeeze(1)
-        length = _rows(squared, kept).sqrt()[:, None]
-        direction = _rows(vectors, kept) / length
-        spacing = (CUTOFF - 0.6) / (N_RADIAL - 1)
-        offset = (length - self.centres) / spacing
-        return Pairs(
-            target=_rows(atoms.target, kept),
-            source=_rows(atoms.orbit, _rows(atoms.neighbour, kept)),
-            weight=0.5 * (torch.cos(math.pi * length / CUTOFF) + 1),
-            direction=direction,
-            outer=_as_vector(direction),
-            radial=torch.exp(-0.5 * offset.square()),
-        )
+    def _radial(
+        self, distance: Float[Tensor, "slots 1"]
+    ) -> Float[Tensor, "slots radial"]:
+        spacing = (CUTOFF - FIRST_RADIAL) / (N_RADIAL - 1)
+        offset = (distance - self.centres) / spacing
+        return torch.exp(-0.5 * offset.square())
+
+
+def _surroundings(pairs: Bundles, n_orbits: int) -> Surroundings:
+    is_full = pairs.direction.any(dim=1, keepdim=True)
+    mean = pairs.outer.new_tensor([1 / 3, 1 / 3, 1 / 3, 0.0, 0.0, 0.0])
+    shapes = torch.cat([pairs.direction, pairs.outer - mean * is_full], dim=1)
+    return Surroundings(
+        pairs=pairs,
+        shapes=pairs.by_bundle(shapes),
+        density=pairs.summed(pairs.weight, n_orbits),
+    )
 
 
 def _spread(
     near: Float[Tensor, "orbits channels"],
     far: Float[Tensor, "orbits channels"],
-    pairs: Pairs,
+    pairs: Bundles,
     linear: nn.Linear,
-    seen: Float[Tensor, "pairs features"],
-) -> Float[Tensor, "pairs channels"]:
+    seen: Float[Tensor, "slots features"],
+) -> Float[Tensor, "slots channels"]:
     """What a pair has of its two orbits, and a linear map of what is seen of it."""
     # whatever can be done per orbit is: orbits are fifty times fewer than pairs
-    raw = _rows(near + linear.bias, pairs.target)
-    raw += _rows(far, pairs.source)
+    raw = rows(far, pairs.source)
+    pairs.by_bundle(raw).add_(rows(near + linear.bias, pairs.orbit)[:, None])
     return raw.addmm_(seen, linear.weight.T)
-
-
-def _as_vector(direction: Float[Tensor, "pairs 3"]) -> Float[Tensor, "pairs 6"]:
-    """Products of the components of unit vectors, see `Pairs.outer`."""
-    others = direction[:, [1, 0, 0]] * direction[:, [2, 2, 1]]
-    return torch.cat([direction.square(), math.sqrt(2) * others], dim=1)
-
-
-def _as_matrix(vector: Float[Tensor, "crystals 6"]) -> Float[Tensor, "crystals 3 3"]:
-    """The symmetric tensors of such vectors."""
-    scale = vector.new_tensor([1.0, 1.0, 1.0, *[math.sqrt(0.5)] * 3])
-    return (vector * scale)[:, [0, 5, 4, 5, 1, 3, 4, 3, 2]].unflatten(1, (3, 3))
-
-
-def _rows(
-    values: Shaped[Tensor, "items *rest"], row: Int[Tensor, " rows"]
-) -> Shaped[Tensor, "rows *rest"]:
-    """As indexing does, but several times faster, forwards and backwards."""
-    return values.contiguous().index_select(0, row)
-
-
-def _summed(
-    values: Float[Tensor, "items channels"], row: Int[Tensor, " items"], n_rows: int
-) -> Float[Tensor, "rows channels"]:
-    zeros = values.new_zeros(n_rows, values.shape[1])
-    return zeros.index_add(0, row, values)

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from crystalgen.model.atoms import collate_atoms, lattices, list_atoms, pair_vectors
+from crystalgen.model.bundles import CUTOFF
 from crystalgen.model.motion import change_between, shifted, stretched
-from crystalgen.model.relaxer import CUTOFF, Relaxer
+from crystalgen.model.relaxer import Relaxer
 from crystalgen.representation.crystal import free_parameters
 from crystalgen.symmetry.lattice import constrain
 from crystalgen.symmetry.wyckoff import crystal_system
