@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 
@@ -11,7 +10,7 @@ from crystalgen.generation.weights import load_weights
 from crystalgen.model.checkpoint import load_checkpoint
 from crystalgen.training.config import TrainConfig
 from crystalgen.training.objective import AutoencoderProblem, ObjectiveConfig
-from crystalgen.training.relaxing import FOLDER, PART, RelaxerProblem
+from crystalgen.training.relaxing import FOLDER, PART, relaxer_problem
 from crystalgen.training.run import RunConfig, initial_model, train_run
 
 
@@ -110,11 +109,11 @@ def test_without_a_relaxer_there_is_no_second_part(config, tables, tmp_path):
     assert len(reports(without, tables, tmp_path)) == 3
 
 
-def test_a_model_without_a_relaxer_is_refused(config, examples, autoencoder, tables):
+def test_a_model_without_a_relaxer_is_refused(config, examples, autoencoder):
     problem = AutoencoderProblem(examples=examples, config=ObjectiveConfig())
-    alone = RelaxerProblem(examples=problem.examples, config=problem.config)
     without = replace(config, model=replace(config.model, relaxer_layers=0))
     model = initial_model(without, autoencoder.generative.statistics)
-    batch = alone.collate(np.arange(3), torch.device("cpu"))
     with pytest.raises(TrainingError, match="relaxer_layers"):
-        alone.loss_of(model, batch, progress=1.0, generator=torch.Generator())
+        relaxer_problem(
+            model.generative, problem, orbits_per_batch=8, device=torch.device("cpu")
+        )
