@@ -59,6 +59,7 @@ def progress_of(plan: RunPlan) -> "Progress | None":
         )
     return Progress(
         crystals=tuple(record.crystal for record in plan.earlier),
+        indices=tuple(record.index for record in plan.earlier),
         tally=Tally(
             drawn=n_drawn,
             valid=n_crystals + rejected["duplicate"],

@@ -1,6 +1,7 @@
 """State of a block of draws while it is drawn."""
 
 from collections import Counter
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -60,6 +61,7 @@ class Block:
     rounds: int
     renewal: int
     allow_known: bool
+    drawn_before: AbstractSet[int]
     vary_geometry: bool
     constraints: Constraints | None
     is_group_asked: bool

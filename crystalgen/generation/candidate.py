@@ -121,8 +121,10 @@ class Progress:
 
     Attributes:
         crystals: Its crystals, in order.
+        indices: Numbers of the draws that they came from.
         tally: What had become of the draws up to the last of them.
     """
 
     crystals: tuple[SymmetricCrystal, ...]
+    indices: tuple[int, ...]
     tally: Tally

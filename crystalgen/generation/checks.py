@@ -27,9 +27,13 @@ _RANKS = np.array(RANKS)
 
 def is_known(prototype: Prototype, roles: tuple[int, ...], weights: Weights) -> bool:
     """Whether a training crystal has these elements on these positions."""
+    return label_of(prototype, roles) in weights.known
+
+
+def label_of(prototype: Prototype, roles: tuple[int, ...]) -> str:
+    """The protostructure that a prototype becomes with these elements."""
     species = tuple(roles[role] for role in prototype.roles)
-    label = protostructure_of(prototype.space_group, prototype.wyckoff, species)
-    return label in weights.known
+    return protostructure_of(prototype.space_group, prototype.wyckoff, species)
 
 
 def fault_of(

@@ -1,9 +1,11 @@
 """Drawn species, and what the checks say of them."""
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from crystalgen.generation.checks import is_known
+from crystalgen.generation.checks import label_of
 from crystalgen.generation.count_sets import counts_of
+from crystalgen.generation.drawn_before import digest_of
 from crystalgen.generation.weights import Weights
 from crystalgen.model.draws import SpeciesDraw
 from crystalgen.representation.neutrality import are_metals, is_neutral
@@ -22,6 +24,7 @@ class Composition:
         is_known: Whether a training crystal has these elements on these positions, and
             that counts as a fault; not asked where charges that do not cancel are one
             already.
+        is_repeated: The same of crystals that the run has drawn before.
         is_metal: Whether all are metals.
         needs_balance: Whether charges that do not cancel count as a fault.
     """
@@ -31,6 +34,7 @@ class Composition:
     log_prob: float
     is_neutral: bool
     is_known: bool
+    is_repeated: bool
     is_metal: bool
     needs_balance: bool
 
@@ -39,7 +43,9 @@ class Composition:
         """First check that it fails; empty if it passes."""
         if self.needs_balance and not self.is_neutral:
             return "charge"
-        return "known" if self.is_known else ""
+        if self.is_known:
+            return "known"
+        return "repeated" if self.is_repeated else ""
 
 
 def composition_of(
@@ -49,6 +55,7 @@ def composition_of(
     place: int,
     *,
     allow_known: bool,
+    drawn_before: AbstractSet[int] = frozenset(),
     charge_neutral: bool = True,
 ) -> Composition:
     """One of the drawn compositions.
@@ -59,18 +66,22 @@ def composition_of(
         drawn: Draws for a batch of templates.
         place: Which of them.
         allow_known: Do not ask whether it is known.
+        drawn_before: Digests of the protostructures that are not to be drawn again.
         charge_neutral: Count charges that do not cancel as a fault.
     """
     n_roles = prototype.n_elements
     roles = tuple(drawn.species[place, :n_roles].tolist())
     neutral = is_neutral(roles, counts_of(prototype))
-    asks = not allow_known and (neutral or not charge_neutral)
+    label = ""
+    if (neutral or not charge_neutral) and (drawn_before or not allow_known):
+        label = label_of(prototype, roles)
     return Composition(
         roles=roles,
         codes=tuple(map(tuple, drawn.codes[place, :n_roles].tolist())),
         log_prob=float(drawn.log_prob[place]),
         is_neutral=neutral,
-        is_known=asks and is_known(prototype, roles, weights),
+        is_known=bool(label) and not allow_known and label in weights.known,
+        is_repeated=bool(drawn_before) and digest_of(label) in drawn_before,
         is_metal=are_metals(roles),
         needs_balance=charge_neutral,
     )

@@ -8,6 +8,8 @@ draws more species and geometries for the rows that are left, so that few rounds
 needed and each is a batch worth computing.
 """
 
+from collections.abc import Set as AbstractSet
+
 import torch
 
 from crystalgen.generation.block import Block, Outcome, Row
@@ -31,6 +33,7 @@ def draw_block(
     rounds: int,
     renewal: int = 0,
     allow_known: bool,
+    drawn_before: AbstractSet[int] = frozenset(),
     vary_geometry: bool = False,
     constraints: Constraints | None = None,
     is_group_asked: bool = False,
@@ -47,6 +50,8 @@ def draw_block(
         renewal: Times that these draws have had other templates before.
         allow_known: Take crystals with the group, positions and elements of a
             training crystal for as good as others.
+        drawn_before: Digests of protostructures that are not to be drawn again, see
+            `crystalgen.generation.drawn_before`.
         vary_geometry: Draw the first geometry, too, rather than take the most likely.
         constraints: What compositions must keep to; None for nothing.
         is_group_asked: Whether the space group or the crystal system was asked for.
@@ -63,6 +68,7 @@ def draw_block(
         rounds=rounds,
         renewal=renewal,
         allow_known=allow_known,
+        drawn_before=drawn_before,
         vary_geometry=vary_geometry,
         constraints=constraints,
         is_group_asked=is_group_asked,

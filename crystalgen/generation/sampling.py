@@ -2,23 +2,29 @@
 
 import signal
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set as AbstractSet
 from concurrent.futures import Future, ProcessPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass, field
-from itertools import chain, count, islice
+from itertools import chain, islice
 from math import ceil
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import UInt64
 
 from crystalgen.errors import RequestError
 from crystalgen.generation.block import Outcome
 from crystalgen.generation.block_sizes import DRAWS_PER_BLOCK, block_of, draws_of
 from crystalgen.generation.candidate import Candidate, Progress, Tally
 from crystalgen.generation.drawing import ROUNDS, draw_block
+from crystalgen.generation.drawn_before import (
+    FIRST_TO_KNOW,
+    DrawnBefore,
+    n_known_blocks,
+)
 from crystalgen.generation.duplicates import SeenCrystals
 from crystalgen.generation.request import Request
 from crystalgen.generation.targets import Targets
@@ -71,6 +77,9 @@ class Sampling:
             raise RequestError(f"seed: got {self.seed}; expected 0 or more")
         self.tally = deepcopy(self.progress.tally) if self.progress else Tally()
         self._source = TemplateSource(weights=self.weights, request=self.request)
+        done = self.progress
+        earlier = zip(done.indices, done.crystals, strict=True) if done else ()
+        self._drawn = DrawnBefore(earlier)
         self._candidates = self._run()
 
     def __iter__(self) -> Iterator[Candidate]:
@@ -107,6 +116,7 @@ class Sampling:
                 tally.valid += 1
                 if seen.add(outcome.candidate.crystal):
                     tally.unique += 1
+                    self._drawn.add(outcome.candidate.index, outcome.candidate.crystal)
                     yield outcome.candidate
                 else:
                     tally.rejected["duplicate"] += 1
@@ -119,12 +129,25 @@ class Sampling:
     def _tasks(self) -> Iterator[range]:
         """Numbers of the blocks of one task after the other."""
         size = ceil(self.batch_size / DRAWS_PER_BLOCK)
-        start = block_of(self.tally.drawn)
-        return (range(first, first + size) for first in count(start, size))
+        first = block_of(self.tally.drawn)
+        while True:
+            # blocks that know others come one by one
+            end = max(min(first + size, FIRST_TO_KNOW), first + 1)
+            yield range(first, end)
+            first = end
+
+    def _known_to(self, blocks: range) -> UInt64[np.ndarray, " crystals"]:
+        """What the blocks of a task are not to draw again."""
+        # what is asked for exactly shall come in as many geometries as it may have
+        is_varied = self.request.vary_geometry or self.weights.has_one_element
+        if is_varied or self._source.constraints:
+            return np.zeros(0, dtype=np.uint64)
+        return self._drawn.known_to(blocks[-1])
 
     def _blocks(self) -> Iterator[list[Outcome]]:
         for blocks in self._tasks():
-            yield run_blocks(self.weights, self._source, self.seed, blocks)
+            known = self._known_to(blocks)
+            yield run_blocks(self.weights, self._source, self.seed, blocks, known)
 
     def _blocks_of_workers(self) -> Iterator[list[Outcome]]:
         """The same blocks in the same order, drawn by several processes."""
@@ -134,15 +157,25 @@ class Sampling:
             initializer=_start_worker,
             initargs=(self.checkpoint, str(self.weights.device), self.request),
         ) as pool:
-            ahead: deque[tuple[int, Future[list[Outcome]]]] = deque()
+            ahead: deque[tuple[range, Future[list[Outcome]]]] = deque()
             tasks = self._tasks()
+            blocks = next(tasks)
+            n_done = blocks.start
             try:
                 while True:
-                    while self._wants_more([n_draws for n_draws, _ in ahead]):
+                    while n_known_blocks(blocks[-1]) <= n_done and self._wants_more(
+                        [len(draws) for draws, _ in ahead]
+                    ):
+                        known = self._known_to(blocks)
+                        result = pool.submit(_work, self.seed, blocks, known)
+                        draws = range(
+                            draws_of(blocks[0]).start, draws_of(blocks[-1]).stop
+                        )
+                        ahead.append((draws, result))
                         blocks = next(tasks)
-                        n_draws = sum(len(draws_of(block)) for block in blocks)
-                        ahead.append((n_draws, pool.submit(_work, self.seed, blocks)))
-                    yield ahead.popleft()[1].result()
+                    draws, result = ahead.popleft()
+                    yield result.result()
+                    n_done = block_of(draws.stop)
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
 
@@ -162,18 +195,35 @@ class Sampling:
 
 
 def run_blocks(
-    weights: Weights, source: TemplateSource, seed: int, blocks: Iterable[int]
+    weights: Weights,
+    source: TemplateSource,
+    seed: int,
+    blocks: Iterable[int],
+    known: UInt64[np.ndarray, " crystals"] | None = None,
 ) -> list[Outcome]:
-    """Draw some blocks of a run; a pure function of its arguments."""
+    """Draw some blocks of a run; a pure function of its arguments.
+
+    Args:
+        weights: Trained networks.
+        source: Of the templates.
+        seed: Of the run.
+        blocks: Their numbers.
+        known: Digests of protostructures that are not to be drawn again.
+    """
     outcomes: list[Outcome] = []
+    drawn_before = frozenset([] if known is None else known.tolist())
     for block in blocks:
         templates = source.draw(seed, np.array(draws_of(block)))
-        outcomes += _draw_until_valid(weights, source, seed, templates)
+        outcomes += _draw_until_valid(weights, source, seed, templates, drawn_before)
     return outcomes
 
 
 def _draw_until_valid(
-    weights: Weights, source: TemplateSource, seed: int, templates: TemplateDraw
+    weights: Weights,
+    source: TemplateSource,
+    seed: int,
+    templates: TemplateDraw,
+    drawn_before: AbstractSet[int],
 ) -> list[Outcome]:
     """Draw one block, and again with other templates where nothing succeeded."""
     request = source.request
@@ -191,6 +241,7 @@ def _draw_until_valid(
             rounds=ROUNDS,
             renewal=renewal,
             allow_known=request.allow_known or weights.has_one_element,
+            drawn_before=drawn_before,
             vary_geometry=request.vary_geometry or weights.has_one_element,
             constraints=source.constraints,
             is_group_asked=request.asks_for_symmetry,
@@ -221,6 +272,8 @@ def _start_worker(checkpoint: Path | None, device: str, request: Request) -> Non
     _worker.append((weights, TemplateSource(weights=weights, request=request)))
 
 
-def _work(seed: int, blocks: range) -> list[Outcome]:
+def _work(
+    seed: int, blocks: range, known: UInt64[np.ndarray, " crystals"]
+) -> list[Outcome]:
     weights, source = _worker[0]
-    return run_blocks(weights, source, seed, blocks)
+    return run_blocks(weights, source, seed, blocks, known)

@@ -37,6 +37,7 @@ def choose_species(block: Block, rows: list[Row], number: int) -> None:
                 drawn,
                 place,
                 allow_known=block.allow_known,
+                drawn_before=block.drawn_before,
                 charge_neutral=block.charge_neutral,
             )
             if number == 0:

@@ -93,7 +93,9 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(generator, sampling, n
     begun = generator.sample(Request(n=12), seed=4)
     done = list(islice(begun, n_done))
     progress = Progress(
-        crystals=tuple(each.crystal for each in done), tally=deepcopy(begun.tally)
+        crystals=tuple(each.crystal for each in done),
+        indices=tuple(each.index for each in done),
+        tally=deepcopy(begun.tally),
     )
     rest = generator.sample(Request(n=12), seed=4, progress=progress)
     assert list(map(spelled, rest)) == list(map(spelled, candidates[n_done:]))
