@@ -14,6 +14,7 @@ from crystalgen.generation.noise import Purpose, row_noise
 from crystalgen.generation.weights import Weights
 from crystalgen.model.batch import Templates
 from crystalgen.model.guidance import Guidance, PrototypeReader
+from crystalgen.model.layers import select_rows
 from crystalgen.model.tables import MAX_LETTERS, symmetry_tables
 from crystalgen.representation.legality import letter_rules
 from crystalgen.representation.prototype import Prototype
@@ -68,55 +69,55 @@ def draw_new_prototypes(
     start, used = np.zeros((2, n_rows), dtype=np.int64)
     letters: list[list[int]] = [[] for _ in range(n_rows)]
     roles: list[list[int]] = [[] for _ in range(n_rows)]
-    is_open = np.ones(n_rows, dtype=bool)
     log_prob = torch.zeros(n_rows, device=weights.device)
     hidden, past = reader.start(space_group)
+    rows = np.arange(n_rows)  # those without an end
     for step in range(config.max_orbits):
-        opened = torch.from_numpy(is_open).to(weights.device)
-        last = torch.tensor([sites[-1] if sites else 0 for sites in letters])
+        some = torch.from_numpy(rows).to(weights.device)
+        last = torch.tensor([letters[row][-1] if letters[row] else 0 for row in rows])
         legal = _restrict_letters(
-            torch.from_numpy(rules.allowed[groups, start, used]),
-            grammars,
-            is_open,
-            letters,
-            roles,
-        ).to(weights.device)
-        legal[~opened, reader.prior.end] = True
-        logits = reader.letter_logits(hidden, space_group, last.to(weights.device))
-        logits = logits.masked_fill(~legal, -torch.inf)
-        chosen, gained = _pick(logits, noise[:, step, :n_letters], temperature)
-        log_prob += torch.where(opened, gained, 0.0)
-        is_open &= (chosen != reader.prior.end).cpu().numpy()
-        if not is_open.any():
+            torch.from_numpy(rules.allowed[groups[rows], start[rows], used[rows]]),
+            [grammars[row] for row in rows] if grammars else [],
+            [letters[row] for row in rows],
+            [roles[row] for row in rows],
+        )
+        logits = reader.letter_logits(
+            hidden, space_group[some], last.to(weights.device)
+        ).masked_fill(~legal.to(weights.device), -torch.inf)
+        chosen, gained = _pick(logits, noise[some, step, :n_letters], temperature)
+        log_prob[some] += gained
+        is_open = chosen != reader.prior.end
+        rows, some = rows[is_open.cpu().numpy()], some[is_open]
+        if not len(rows):
             break
-        letter = chosen.clamp(max=MAX_LETTERS - 1).cpu().numpy()
-        places = np.where(is_open, first[groups] + letter, 0)
-        position = torch.from_numpy(places).to(weights.device)
+        hidden, past = hidden[is_open], select_rows(past, is_open)
+        letter = chosen[is_open].cpu().numpy()
+        position = torch.from_numpy(first[groups[rows]] + letter).to(weights.device)
         # roles are never more than there are elements to put on them
-        n_used = torch.tensor([min(len(set(row)), n_elements - 1) for row in roles])
+        n_used = torch.tensor(
+            [min(len(set(roles[row])), n_elements - 1) for row in rows]
+        )
         role_logits = _restrict_roles(
             reader.role_logits(hidden, position, n_used.to(weights.device)),
-            grammars,
-            is_open,
-            letters,
-            roles,
+            [grammars[row] for row in rows] if grammars else [],
+            [letters[row] for row in rows],
+            [roles[row] for row in rows],
             letter,
         )
-        role, gained = _pick(role_logits, noise[:, step, n_letters:], temperature)
-        opened = torch.from_numpy(is_open).to(weights.device)
-        log_prob += torch.where(opened, gained, 0.0)
-        for row in np.flatnonzero(is_open).tolist():
-            letters[row].append(int(letter[row]))
-            roles[row].append(int(role[row]))
-        used[is_open] += rules.sizes[groups, letter][is_open]
-        start[is_open] = rules.next_start[groups, letter][is_open]
+        role, gained = _pick(role_logits, noise[some, step, n_letters:], temperature)
+        log_prob[some] += gained
+        for place, row in enumerate(rows.tolist()):
+            letters[row].append(int(letter[place]))
+            roles[row].append(int(role[place]))
+        used[rows] += rules.sizes[groups[rows], letter]
+        start[rows] = rules.next_start[groups[rows], letter]
         token = reader.prior.template(
             Templates(
-                space_group=space_group,
+                space_group=space_group[some],
                 position=position[:, None],
                 role=role[:, None],
-                prototype=torch.zeros_like(space_group),
-                centre=torch.zeros_like(space_group),
+                prototype=torch.zeros_like(some),
+                centre=torch.zeros_like(some),
             ),
             first_place=step,
         )[:, 0]
@@ -130,14 +131,12 @@ def draw_new_prototypes(
 def _restrict_letters(
     legal: Bool[Tensor, "rows tokens"],
     grammars: Sequence[Grammar | None],
-    is_open: Bool[np.ndarray, " rows"],
     letters: list[list[int]],
     roles: list[list[int]],
 ) -> Bool[Tensor, "rows tokens"]:
-    """Letters that the grammars of unfinished rows allow; others stay as they are."""
-    legal = legal.clone()
+    """Letters that the grammars allow; rows without one stay as they are."""
     for row, grammar in enumerate(grammars):
-        if grammar is not None and is_open[row]:
+        if grammar is not None:
             legal[row] = _tokens(grammar, tuple(letters[row]), tuple(roles[row]))
     return legal
 
@@ -145,15 +144,14 @@ def _restrict_letters(
 def _restrict_roles(
     logits: Float[Tensor, "rows roles"],
     grammars: Sequence[Grammar | None],
-    is_open: Bool[np.ndarray, " rows"],
     letters: list[list[int]],
     roles: list[list[int]],
     letter: Int[np.ndarray, " rows"],
 ) -> Float[Tensor, "rows roles"]:
-    """Rule out the roles that the grammars of unfinished rows forbid on a letter."""
+    """Rule out the roles that the grammars forbid on a letter."""
     legal = torch.ones_like(logits, dtype=torch.bool, device="cpu")
     for row, grammar in enumerate(grammars):
-        if grammar is not None and is_open[row]:
+        if grammar is not None:
             before = tuple(letters[row]), tuple(roles[row])
             legal[row] = _roles(grammar, *before, int(letter[row]), logits.shape[1])
     return logits.masked_fill(~legal.to(logits.device), -torch.inf)

@@ -4,7 +4,7 @@ from itertools import pairwise
 from typing import NamedTuple, cast
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
@@ -187,6 +187,18 @@ class CausalTransformer(nn.Module):
             hidden, key_values = block(hidden, None, past[layer] if past else None)
             read.append(key_values)
         return self.norm(hidden[:, 0]), tuple(read)
+
+
+def select_rows(
+    past: tuple[KeyValues, ...], rows: Shaped[Tensor, " some"]
+) -> tuple[KeyValues, ...]:
+    """The keys and values of some of the sequences.
+
+    Args:
+        past: Of all of them.
+        rows: Their numbers, or which they are.
+    """
+    return tuple(KeyValues(each.keys[rows], each.values[rows]) for each in past)
 
 
 def mlp(*widths: int) -> nn.Sequential:
