@@ -35,7 +35,7 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "draw noise": ("crystalgen.generation.noise:row_noise",),
     "draw species": ("crystalgen.generation.species_rounds:choose_species",),
     "check charges": (f"{COMPOSITION}:is_neutral",),
-    "check whether known": (f"{COMPOSITION}:is_known",),
+    "check whether known": (f"{COMPOSITION}:label_of",),
     "draw geometry": ("crystalgen.generation.decoding:draw_geometry",),
     "decode geometry": ("crystalgen.generation.decoding:decode_geometry",),
     "relax": ("crystalgen.generation.relaxation:relax",),
