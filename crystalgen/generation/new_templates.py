@@ -74,12 +74,14 @@ def draw_new_prototypes(
     rows = np.arange(n_rows)  # those without an end
     for step in range(config.max_orbits):
         some = torch.from_numpy(rows).to(weights.device)
-        last = torch.tensor([letters[row][-1] if letters[row] else 0 for row in rows])
+        last = torch.tensor(
+            [letters[row][-1] if letters[row] else 0 for row in rows.tolist()]
+        )
         legal = _restrict_letters(
             torch.from_numpy(rules.allowed[groups[rows], start[rows], used[rows]]),
-            [grammars[row] for row in rows] if grammars else [],
-            [letters[row] for row in rows],
-            [roles[row] for row in rows],
+            [grammars[row] for row in rows.tolist()] if grammars else [],
+            [letters[row] for row in rows.tolist()],
+            [roles[row] for row in rows.tolist()],
         )
         logits = reader.letter_logits(
             hidden, space_group[some], last.to(weights.device)
@@ -95,13 +97,13 @@ def draw_new_prototypes(
         position = torch.from_numpy(first[groups[rows]] + letter).to(weights.device)
         # roles are never more than there are elements to put on them
         n_used = torch.tensor(
-            [min(len(set(roles[row])), n_elements - 1) for row in rows]
+            [min(len(set(roles[row])), n_elements - 1) for row in rows.tolist()]
         )
         role_logits = _restrict_roles(
             reader.role_logits(hidden, position, n_used.to(weights.device)),
-            [grammars[row] for row in rows] if grammars else [],
-            [letters[row] for row in rows],
-            [roles[row] for row in rows],
+            [grammars[row] for row in rows.tolist()] if grammars else [],
+            [letters[row] for row in rows.tolist()],
+            [roles[row] for row in rows.tolist()],
             letter,
         )
         role, gained = _pick(role_logits, noise[some, step, n_letters:], temperature)
