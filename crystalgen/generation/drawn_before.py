@@ -40,7 +40,7 @@ def n_known_blocks(block: int) -> int:
 
 
 def digest_of(label: str) -> int:
-    """64 bits that stand for a label; for two labels they hardly ever agree."""
+    """64 bits, 0 to 2^64 - 1, that stand for a label; of two they hardly ever agree."""
     return int.from_bytes(blake2b(label.encode(), digest_size=8).digest(), "little")
 
 
@@ -64,7 +64,15 @@ class DrawnBefore:
         self._new.append((crystal.space_group, crystal.wyckoff, crystal.species))
 
     def known_to(self, block: int) -> UInt64[np.ndarray, " crystals"]:
-        """Digests of what a block knows; all those blocks must have been added."""
+        """Digests of what a block knows.
+
+        Args:
+            block: Its number. All crystals of the blocks that it knows, see
+                `n_known_blocks`, must have been added.
+
+        Returns:
+            Of each of those crystals, see `digest_of`, in the order of draws.
+        """
         n_known = bisect_left(self._draws, draws_of(n_known_blocks(block)).start)
         # labels take a while, and short runs need none
         while len(self._digests) < n_known:
