@@ -52,7 +52,8 @@ class Sampling:
         workers: Processes that draw; 1 draws in this one.
         batch_size: Draws handed to a process at once, rounded up to whole blocks
             (`crystalgen.generation.block_sizes`); more means fewer messages and a
-            longer wait for the first crystal, never other crystals.
+            longer wait for the first crystal, never other crystals. Blocks that know
+            earlier ones (`crystalgen.generation.drawn_before`) go one by one.
         checkpoint: Where workers load the weights from; None for the default ones.
         progress: Where to go on; None to begin.
         tally: What became of the draws so far.
