@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float, Int
-from pymatgen.io.cif import CifBlock, CifFile
+from pymatgen.io.cif import CifBlock
 
 import crystalgen
 from crystalgen.representation.crystal import SymmetricCrystal
@@ -50,7 +50,7 @@ def cif_text(
     cell = [f"{value:.8f}" for value in crystal.lattice_parameters]
     volume = float(np.linalg.det(lattice_matrix(crystal.lattice_parameters)))
     formula, n_units = _formula_sum(crystal, group)
-    fields: dict[str, str | list[str]] = {
+    fields = {
         "_audit_creation_method": f"crystalgen {crystalgen.__version__}",
         "_crystalgen_id": identifier,
     }
@@ -72,14 +72,13 @@ def cif_text(
         "_symmetry_Int_Tables_number": str(group.number),
         "_symmetry_space_group_name_H-M": symbol,
     }
-    operations = operation_texts(group.number)
-    fields[OPERATION_LOOP[0]] = [str(n) for n in range(1, len(operations) + 1)]
-    fields[OPERATION_LOOP[1]] = list(operations)
-    fields |= dict(zip(SITE_LOOP, _site_columns(crystal, group), strict=True))
-    loops = [list(OPERATION_LOOP), list(SITE_LOOP)]
-    block = CifBlock(fields, loops, identifier)
-    comment = f"# written by crystalgen {crystalgen.__version__}"
-    return str(CifFile({identifier: block}, comment=comment))
+    parts = (
+        f"# written by crystalgen {crystalgen.__version__}",
+        str(CifBlock(fields, [], identifier)),
+        operation_loop(group.number),
+        _loop_text(SITE_LOOP, _site_columns(crystal, group)),
+    )
+    return "\n".join(parts) + "\n"
 
 
 def hermann_mauguin(group: SpaceGroup) -> str:
@@ -94,6 +93,28 @@ def hermann_mauguin(group: SpaceGroup) -> str:
         parts = ["1", *parts, "1"]
     choice = [f":{group.choice}"] if group.choice in ("1", "2", "H", "R") else []
     return " ".join([lattice, *parts, *choice]).replace("_", "")
+
+
+@lru_cache(maxsize=230)
+def operation_loop(number: int) -> str:
+    """The loop over the operations of a space group, the same in each of its CIFs.
+
+    >>> print(operation_loop(4))
+    loop_
+     _symmetry_equiv_pos_site_id
+     _symmetry_equiv_pos_as_xyz
+      1  x,y,z
+      2  -x,y+1/2,-z
+    """
+    operations = operation_texts(number)
+    places = [str(place) for place in range(1, len(operations) + 1)]
+    return _loop_text(OPERATION_LOOP, [places, list(operations)])
+
+
+def _loop_text(names: tuple[str, ...], columns: list[list[str]]) -> str:
+    """A loop as pymatgen writes it."""
+    block = CifBlock(dict(zip(names, columns, strict=True)), [list(names)], "")
+    return str(block).partition("\n")[2]  # what follows the name of the block
 
 
 @lru_cache(maxsize=230)
@@ -143,33 +164,32 @@ def _formula_sum(crystal: SymmetricCrystal, group: SpaceGroup) -> tuple[str, int
 
 def _site_columns(crystal: SymmetricCrystal, group: SpaceGroup) -> list[list[str]]:
     """Columns of the loop over atom sites, one row per orbit."""
-    rows = []
-    counts: dict[str, int] = {}
-    for index, number, xyz in zip(
-        crystal.wyckoff, crystal.species, crystal.free_coords, strict=True
-    ):
-        position = group.positions[index]
-        point = position.maps[0, :, :3] @ xyz + position.maps[0, :, 3]
-        symbol = SYMBOLS[number - 1]
-        counts[symbol] = counts.get(symbol, 0) + 1
-        label = f"{symbol}{counts[symbol]}"
-        multiplicity = str(position.multiplicity)
-        coords = coordinate_texts(point)
-        rows.append([symbol, label, multiplicity, position.letter, *coords, "1"])
-    return [list(column) for column in zip(*rows, strict=True)]
+    positions = [group.positions[index] for index in crystal.wyckoff]
+    maps = np.array([position.maps[0] for position in positions])
+    points = np.einsum("oij,oj->oi", maps[:, :, :3], crystal.free_coords)
+    coords = coordinate_texts(points + maps[:, :, 3])
+    symbols = [SYMBOLS[number - 1] for number in crystal.species]
+    return [
+        symbols,
+        [f"{each}{symbols[: n + 1].count(each)}" for n, each in enumerate(symbols)],
+        [str(position.multiplicity) for position in positions],
+        [position.letter for position in positions],
+        *(list(axis) for axis in zip(*coords, strict=True)),
+        ["1"] * len(positions),
+    ]
 
 
-def coordinate_texts(point: Float[np.ndarray, "3"]) -> list[str]:
+def coordinate_texts(points: Float[np.ndarray, "points 3"]) -> list[list[str]]:
     """Fractional coordinates with eight digits, in [0, 1) with rare exceptions.
 
     pymatgen's parser takes what is within 0.01 % of 1/3 or 2/3 for exactly that,
     which can tear the images of an atom apart; such a coordinate is written in the
     cell before, where the parser leaves it alone.
 
-    >>> coordinate_texts(np.array([1 / 3, 0.66668, 1.25]))
-    ['0.33333333', '-0.33332000', '0.25000000']
+    >>> coordinate_texts(np.array([[1 / 3, 0.66668, 1.25]]))
+    [['0.33333333', '-0.33332000', '0.25000000']]
     """
-    wrapped = np.round(point % 1.0, 8) % 1.0
-    off = np.abs(wrapped[:, None] - _THIRDS)
-    is_near = ((off > 1e-8) & (off < 2e-4 * _THIRDS)).any(axis=1)
-    return [f"{value:.8f}" for value in wrapped - is_near]
+    wrapped = np.round(points % 1.0, 8) % 1.0
+    off = np.abs(wrapped[..., None] - _THIRDS)
+    is_near = ((off > 1e-8) & (off < 2e-4 * _THIRDS)).any(axis=-1)
+    return [[f"{value:.8f}" for value in row] for row in (wrapped - is_near).tolist()]

@@ -3,7 +3,8 @@
 The text is parsed by pymatgen's ``CifFile`` and expanded by the operations that stand
 in it, so that nothing but the text and the crystal's own atoms are compared. This
 takes the place of pymatgen's full parser, which needs up to a second for a group of
-192 operations.
+192 operations. The loop over these, which is most of a text and the same in all files
+of a group, is parsed but once.
 """
 
 from functools import lru_cache
@@ -13,7 +14,7 @@ from jaxtyping import Bool, Float
 from pymatgen.io.cif import CifBlock, CifFile
 
 from crystalgen.errors import ExportError
-from crystalgen.export.cif import OPERATION_LOOP
+from crystalgen.export.cif import OPERATION_LOOP, operation_loop
 from crystalgen.representation.conversion import expand
 from crystalgen.representation.crystal import SymmetricCrystal
 from crystalgen.representation.elements import ATOMIC_NUMBERS
@@ -41,15 +42,46 @@ def check_cif(text: str, crystal: SymmetricCrystal) -> None:
     Raises:
         ExportError: The text cannot be read, or says another crystal.
     """
+    block, operations = _read(text, crystal.space_group)
+    try:
+        _check_cell(block, crystal)
+        if operations is None:
+            operations = _operations_of(block, crystal.space_group)
+        _check_sites(block, operations, crystal)
+    except (KeyError, ValueError) as error:
+        raise ExportError(f"CIF {block.header}: cannot be read: {error}") from error
+
+
+def _read(
+    text: str, number: int
+) -> tuple[CifBlock, Float[np.ndarray, "ops 3 4"] | None]:
+    """The one block of a text, and the operations if their loop is the usual one."""
+    loop = operation_loop(number)
+    before, found, after = text.partition(f"\n{loop}\nloop_")
+    if found:
+        block = _only_block(f"{before}\nloop_{after}")
+        if OPERATION_LOOP[1] not in block.data:
+            return block, _usual_operations(number)
+    return _only_block(text), None
+
+
+@lru_cache(maxsize=230)
+def _usual_operations(number: int) -> Float[np.ndarray, "ops 3 4"]:
+    return _operations_of(_only_block(f"data_\n{operation_loop(number)}"), number)
+
+
+def _only_block(text: str) -> CifBlock:
     blocks = list(CifFile.from_str(text).data.values())
     if len(blocks) != 1:
         raise ExportError(f"CIF: got {len(blocks)} data blocks; expected one")
-    block = blocks[0]
-    try:
-        _check_cell(block, crystal)
-        _check_sites(block, crystal)
-    except (KeyError, ValueError) as error:
-        raise ExportError(f"CIF {block.header}: cannot be read: {error}") from error
+    return blocks[0]
+
+
+def _operations_of(block: CifBlock, number: int) -> Float[np.ndarray, "ops 3 4"]:
+    """From conventional coordinates to those in the primitive cell."""
+    to_primitive = np.linalg.inv(primitive_vectors(space_group(number)))
+    maps = np.array([parse_affine(text) for text in block[OPERATION_LOOP[1]]])
+    return to_primitive.T @ maps
 
 
 def _check_cell(block: CifBlock, crystal: SymmetricCrystal) -> None:
@@ -67,9 +99,12 @@ def _check_cell(block: CifBlock, crystal: SymmetricCrystal) -> None:
         )
 
 
-def _check_sites(block: CifBlock, crystal: SymmetricCrystal) -> None:
+def _check_sites(
+    block: CifBlock,
+    operations: Float[np.ndarray, "ops 3 4"],
+    crystal: SymmetricCrystal,
+) -> None:
     group = space_group(crystal.space_group)
-    operations = _operations(crystal.space_group, tuple(block[OPERATION_LOOP[1]]))
     sites = np.array([block[key] for key in COORDINATE_KEYS], dtype=float).T
     symbols = block["_atom_site_type_symbol"]
     multiplicities = block["_atom_site_symmetry_multiplicity"]
@@ -93,13 +128,6 @@ def _check_sites(block: CifBlock, crystal: SymmetricCrystal) -> None:
                 f"as {n_found} atoms of the primitive cell that are not those of "
                 f"orbit {orbit} of the crystal {crystal.formula} {crystal.label}"
             )
-
-
-@lru_cache(maxsize=230)
-def _operations(number: int, texts: tuple[str, ...]) -> Float[np.ndarray, "ops 3 4"]:
-    """From conventional coordinates to those in the primitive cell."""
-    to_primitive = np.linalg.inv(primitive_vectors(space_group(number)))
-    return to_primitive.T @ np.array([parse_affine(text) for text in texts])
 
 
 def distinct_points(

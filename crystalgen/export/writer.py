@@ -213,6 +213,8 @@ def _open(path: Path) -> BinaryIO:
 
 def _append(file: BinaryIO, data: bytes) -> None:
     """Append all of the data, or nothing if the disk is full."""
+    if not data:
+        return
     end = file.tell()
     try:
         while data:

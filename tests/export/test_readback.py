@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given, strategies as st
 
 from crystalgen.errors import ExportError
-from crystalgen.export.cif import cif_text, operation_texts
+from crystalgen.export.cif import cif_text, operation_loop, operation_texts
 from crystalgen.export.readback import check_cif
 from crystalgen.representation.crystal import free_parameters
 from crystalgen.symmetry.wyckoff import space_group
@@ -94,6 +94,15 @@ def test_a_file_without_one_of_its_operations_is_refused_or_says_the_same(
             check_cif(shorter, crystal)
     else:
         check_cif(shorter, crystal)
+
+
+def test_an_operation_more_than_the_group_has_is_noticed(zirconia):
+    text = cif_text(zirconia, identifier="x")
+    last = f"{operation_loop(14)}\n"
+    assert last in text
+    for more in (f"{last}  5  x,y,z+1/3\n", f"{last}{last}  5  x,y,z+1/3\n"):
+        with pytest.raises(ExportError, match="reads back as 5 atoms"):
+            check_cif(text.replace(last, more), zirconia)
 
 
 def test_atoms_twice_or_of_another_orbit_are_noticed(crystals):
