@@ -41,7 +41,10 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "relax": ("crystalgen.generation.relaxation:relax",),
     "move apart": ("crystalgen.generation.separation:separate",),
     "verify: expand": (f"{CHECKS}:expand",),
-    "verify: numeric gate": (f"{CHECKS}:check_geometry",),
+    "verify: numeric gate": (
+        f"{CHECKS}:check_cell",
+        "crystalgen.symmetry.detection:check_geometry",
+    ),
     "verify: contacts": (f"{CHECKS}:are_contacts_sane",),
     "verify: group": (f"{CHECKS}:is_group_found",),
     "verify: duplicates": ("crystalgen.generation.duplicates:SeenCrystals.add",),

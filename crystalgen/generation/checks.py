@@ -12,7 +12,7 @@ from crystalgen.representation.elements import RANKS
 from crystalgen.representation.framework import protostructure_of
 from crystalgen.representation.prototype import Prototype
 from crystalgen.symmetry.confirmation import is_group_found
-from crystalgen.symmetry.gate import check_geometry
+from crystalgen.symmetry.gate import check_cell
 
 SYMPREC = 0.1
 """Tolerance in Å at which spglib must find the declared group."""
@@ -60,7 +60,7 @@ def fault_of(
     """
     atoms = expand(crystal)
     try:
-        check_geometry(atoms.lattice, atoms.frac_coords)
+        check_cell(atoms.lattice, n_atoms=len(atoms.numbers))
     except GeometryError:
         return "cell"
     if not are_contacts_sane(
@@ -91,6 +91,8 @@ def fault_of(
             for each in orders
             for tolerance in tolerances
         )
+    except GeometryError:
+        return "cell"
     except SymmetryError:
         return "group"
     return "" if is_found else "group"

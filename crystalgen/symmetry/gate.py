@@ -8,7 +8,7 @@ closer than any bond, but not at the same place.
 import math
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from crystalgen.errors import GeometryError
 
@@ -24,6 +24,8 @@ COORDINATES = 1e6
 """Largest magnitude of a fractional coordinate."""
 DISTANCE = 0.01
 """Shortest distance between two atoms, Å."""
+ROWS = 128
+"""Atoms looked at together; more of a large cell would fill the memory."""
 
 
 def check_geometry(
@@ -112,20 +114,15 @@ def closest_pair(
     lattice: Float[np.ndarray, "3 3"], frac_coords: Float[np.ndarray, "atoms 3"]
 ) -> tuple[int, int]:
     """Indices of two atoms at the same place (within `DISTANCE`), or (0, 0)."""
-    # atoms at the same place agree, wrapped, in every fractional coordinate
-    reach = DISTANCE / np.linalg.norm(lattice, axis=1).min() * 2 / FLATNESS ** (1 / 3)
-    wrapped = frac_coords - np.floor(frac_coords)
-    order = np.argsort(wrapped[:, 0])
-    ascending: Int[np.ndarray, " atoms"] = order
-    for step in range(1, len(ascending)):
-        later = np.roll(ascending, -step)
-        offset = wrapped[later] - wrapped[ascending]
+    for start in range(0, len(frac_coords), ROWS):
+        some = frac_coords[start : start + ROWS]
+        offset = some[:, None] - frac_coords
         offset -= np.rint(offset)
-        if np.abs(offset[:, 0]).min() > reach:
-            break
-        distance = np.linalg.norm(offset @ lattice, axis=1)
-        worst = int(distance.argmin())
-        if distance[worst] < DISTANCE:
-            pair = sorted((int(ascending[worst]), int(later[worst])))
+        squared = np.square(offset @ lattice).sum(axis=-1)
+        squared[np.arange(len(some)), start + np.arange(len(some))] = np.inf
+        worst = int(squared.argmin())
+        if squared.flat[worst] < DISTANCE**2:
+            row, other = divmod(worst, len(frac_coords))
+            pair = sorted((start + row, other))
             return pair[0], pair[1]
     return 0, 0
