@@ -33,9 +33,11 @@ def shifted(
         lattice: Primitive vectors, Å.
         shift: Of the representatives, Å.
     """
-    onto_free = torch.linalg.pinv(_directions(atoms, lattice))
-    step = torch.einsum("oi,oij->oj", shift.to(coords.dtype), onto_free)
-    return coords + step * atoms.free.to(coords.dtype)
+    directions, free = _directions(atoms, lattice), atoms.free.to(coords.dtype)
+    along = torch.einsum("oi,oji->oj", shift.to(coords.dtype), directions) * free
+    # normal equations; a coordinate that is not free has no direction: 1 instead of 0
+    products = directions @ directions.transpose(1, 2) + torch.diag_embed(1 - free)
+    return coords + torch.linalg.solve(products, along)
 
 
 def stretched(

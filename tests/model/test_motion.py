@@ -45,6 +45,22 @@ def test_the_change_between_two_geometries_leads_from_one_to_the_other(
     assert rest.shift.abs().max() < 1e-4
 
 
+@settings(max_examples=40)
+@given(number=st.integers(1, 230), seed=st.integers(0, 9))
+def test_a_shift_is_gone_as_far_as_the_orbit_can_go(
+    random_crystal, double_precision, number, seed
+):
+    crystal = random_crystal(number, seed)
+    atoms, coords, cell, *_ = moved_apart(crystal, seed, double_precision)
+    lattice = lattices(atoms, cell)
+    shift = torch.from_numpy(np.random.default_rng(seed).normal(0, 0.1, coords.shape))
+    moved = shifted(atoms, coords, lattice, shift) - coords
+    # least squares, by singular values
+    directions = atoms.maps[atoms.representative].mT @ lattice[0]
+    nearest = torch.einsum("oi,oij->oj", shift, torch.linalg.pinv(directions))
+    torch.testing.assert_close(moved, nearest, rtol=1e-6, atol=1e-9)
+
+
 @pytest.mark.parametrize("number", [4, 75, 99, 146, 186])
 def test_a_shift_of_the_whole_crystal_is_no_change(
     random_crystal, double_precision, number
