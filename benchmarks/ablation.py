@@ -31,12 +31,11 @@ from ablation_figures import (
     to_json,
 )
 from ablation_variants import DRAWINGS, trained_variants
-from command_line import shown_command
+from command_line import run, shown_command
 from crystalgen.cli.run_file import read_run_file
 from crystalgen.config import as_plain
 from crystalgen.datasets.cache import read_cache, read_cache_info
 from crystalgen.datasets.pool import available_cores
-from crystalgen.errors import CrystalgenError
 from crystalgen.export.run_folder import write_whole
 from crystalgen.generation import Generator
 from crystalgen.graphs.table import GraphTable
@@ -74,14 +73,11 @@ def main() -> None:
     """Train, measure, write the table, print the figures."""
     arguments = parse()
     torch.set_num_threads(1)  # small matrices: a second thread gains nothing
-    try:
-        study = begin(arguments)
-        for name in arguments.only or names(study.base):
-            if not figures_path(study.out, name).exists():
-                measure(study, name)
-            write_table(study)
-    except CrystalgenError as error:
-        raise SystemExit(f"ablation: {error}") from error
+    study = begin(arguments)
+    for name in arguments.only or names(study.base):
+        if not figures_path(study.out, name).exists():
+            measure(study, name)
+        write_table(study)
     figures = {name: asdict(each) for name, each in found_figures(study).items()}
     print(json.dumps(figures, indent=2))  # noqa: T201
 
@@ -241,4 +237,4 @@ def write_table(study: Study) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

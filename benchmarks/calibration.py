@@ -25,7 +25,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from command_line import shown_command
+from command_line import run, shown_command
 from crystalgen.datasets.cache import read_cache
 from crystalgen.generation import Generator
 from crystalgen.generation.calibration import judged_labels
@@ -204,4 +204,4 @@ def _draw_panel(panel: "Axes", judged: Judged, calibration: Calibration | None) 
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -1,8 +1,21 @@
-"""The command line of a benchmark, fit to be printed beside its figures."""
+"""How the command line of a benchmark is shown beside its figures, and how it ends."""
 
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
+
+from crystalgen.errors import CrystalgenError
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a benchmark; what its user can mend ends it with one line."""
+    try:
+        main()
+    except FileNotFoundError as error:
+        sys.exit(f"error: {error.filename}: there is no such file or folder")
+    except CrystalgenError as error:
+        sys.exit(f"error: {error}")
 
 
 def shown_command() -> str:

@@ -33,7 +33,7 @@ from rich.console import Console
 from rich.progress import track
 from scipy.stats import binomtest
 
-from command_line import shown_command
+from command_line import run, shown_command
 from crystalgen.export.run_folder import write_whole
 from crystalgen.generation import Condition, Generator, Request
 from crystalgen.generation.candidate import Candidate
@@ -283,4 +283,4 @@ def _nearness(
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -25,6 +25,7 @@ from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 from rich.console import Console
 from rich.progress import track
 
+from command_line import run
 from crystalgen.errors import RequestError
 from crystalgen.generation import Generator, Request
 from crystalgen.generation.candidate import Candidate
@@ -297,4 +298,4 @@ def speed(blocks: list[Block]) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

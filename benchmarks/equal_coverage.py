@@ -18,7 +18,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from command_line import shown_command
+from command_line import run, shown_command
 from crystalgen.cli.crystal_files import Item, open_crystals
 from crystalgen.datasets.cache import read_cache
 from crystalgen.datasets.pool import available_cores
@@ -67,4 +67,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

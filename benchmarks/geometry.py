@@ -33,6 +33,7 @@ from pymatgen.core import Structure
 from rich.console import Console
 from rich.progress import track
 
+from command_line import run
 from crystalgen.datasets.cache import read_cache
 from crystalgen.datasets.pool import Lost, available_cores, survive_map
 from crystalgen.errors import GeometryError
@@ -295,4 +296,4 @@ def grouped(
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -43,6 +43,7 @@ from jaxtyping import Bool, Float, Int
 from rich.console import Console
 from rich.progress import track
 
+from command_line import run
 from crystalgen.datasets.cache import read_cache
 from crystalgen.decoration import Decorating, DecorationRequest
 from crystalgen.decoration.likelihood import WEIGHTS, Terms, terms
@@ -263,4 +264,4 @@ def regression(
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -20,6 +20,7 @@ from pymatgen.core import Structure
 from rich.console import Console
 from rich.progress import track
 
+from command_line import run
 from crystalgen.datasets.cache import read_cache
 from crystalgen.datasets.pool import Lost, available_cores, survive_map
 from crystalgen.evaluation.validity import judge
@@ -96,4 +97,4 @@ def judge_twice(structure: Structure) -> Verdicts:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -29,6 +29,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from command_line import run
 from crystalgen.datasets.csv import csv_source
 from crystalgen.datasets.entry import FileText, Source
 from crystalgen.datasets.pool import Lost, available_cores, survive_map
@@ -233,4 +234,4 @@ def watched(items: Iterable[AnswerT], name: str, *, total: int) -> Iterable[Answ
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -20,6 +20,7 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
+from command_line import run
 from crystalgen.errors import GeometryError
 from crystalgen.evaluation.validity import Verdict, judge
 from crystalgen.generation import Generator, Request
@@ -131,4 +132,4 @@ def groups_of(prototype: Prototype, weights: Weights) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

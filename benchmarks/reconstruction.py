@@ -21,6 +21,7 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
+from command_line import run
 from crystalgen.datasets.cache import read_cache
 from crystalgen.datasets.pool import Lost, available_cores, survive_map
 from crystalgen.evaluation.reconstruction import matches, rms_distance
@@ -102,4 +103,4 @@ def match_by_orbits(pairs: list[Pair], matched: np.ndarray) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

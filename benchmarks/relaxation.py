@@ -29,9 +29,10 @@ from typing import Any
 
 import numpy as np
 
+from command_line import run
 from crystalgen.datasets.cache import read_cache, read_cache_info
 from crystalgen.datasets.pool import available_cores
-from crystalgen.errors import CrystalgenError, EvaluationError
+from crystalgen.errors import EvaluationError
 from crystalgen.evaluation.journal import Row, add_row, open_journal, read_journal
 from crystalgen.export.run_folder import read_manifest, read_records
 from crystalgen.representation.conversion import to_structure
@@ -77,10 +78,7 @@ def main() -> None:
     """Measure and print one JSON object."""
     options = read_options()
     potential = check_installed()
-    try:
-        report = {"potential": potential, **measure(options)}
-    except CrystalgenError as error:
-        raise SystemExit(str(error)) from error
+    report = {"potential": potential, **measure(options)}
     print(json.dumps(report, indent=2, ensure_ascii=False))  # noqa: T201
 
 
@@ -271,4 +269,4 @@ def counts(crystals: Crystals, rows: Mapping[str, Row]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -26,6 +26,7 @@ import numpy as np
 from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.core import Structure
 
+from command_line import run
 from crystalgen.errors import CrystalgenError
 from crystalgen.representation.conversion import expand, from_structure, to_structure
 
@@ -129,4 +130,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -20,9 +20,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from command_line import run
 from crystalgen.datasets.cache import read_cache
 from crystalgen.datasets.pool import available_cores
-from crystalgen.errors import CrystalgenError
 from crystalgen.evaluation.coverage import featurizers
 from crystalgen.export.run_folder import read_manifest
 from judging import Outcome, describe_yardstick, judge_set
@@ -39,11 +39,7 @@ WIDTH = 120
 
 def main() -> None:
     """Make the sets, judge them, write the results."""
-    arguments = parse()
-    try:
-        compare(arguments)
-    except CrystalgenError as error:
-        raise SystemExit(f"side_by_side: {error}") from error
+    compare(parse())
 
 
 def parse() -> argparse.Namespace:
@@ -163,4 +159,4 @@ def show(outcomes: Sequence[Outcome]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

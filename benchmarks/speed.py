@@ -25,7 +25,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from command_line import shown_command
+from command_line import run, shown_command
 from stage_times import StageTimes, megabytes, stage_times
 
 COMMAND = "from crystalgen.cli.app import app; app()"
@@ -173,4 +173,4 @@ def markdown(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

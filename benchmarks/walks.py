@@ -19,6 +19,7 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
+from command_line import run
 from crystalgen.datasets.cache import read_cache
 from crystalgen.errors import CrystalgenError
 from crystalgen.evaluation.assessment import assess
@@ -132,4 +133,4 @@ def percent(passed: list[bool]) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)
