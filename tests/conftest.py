@@ -7,6 +7,7 @@ import pytest
 import spglib.error
 import torch
 from hypothesis import settings
+from pymatgen.core import Lattice, Structure
 
 from crystalgen.config import as_plain
 from crystalgen.graphs.quotient import quotient_graph
@@ -270,3 +271,27 @@ def told_checkpoint(labelled, tiny_config, tmp_path_factory):
     settings = {"model": as_plain(config), "objective": {}}
     save_checkpoint(path, model.state_dict(), settings)
     return path
+
+
+@pytest.fixture(scope="session")
+def strained_crystals():
+    """Makes n crystals of one element of a seed, some of them alike."""
+    return _strained_crystals
+
+
+def _strained_crystals(seed, n):
+    """Crystals of one element: a few random ones, strained and shaken."""
+    rng = np.random.default_rng(seed)
+    parents = []
+    for n_atoms in rng.integers(1, 4, size=3):
+        angles = rng.uniform(62, 118, size=3)
+        while angles.sum() > 350 or 2 * angles.max() > angles.sum() - 5:
+            angles = rng.uniform(62, 118, size=3)
+        lengths = rng.uniform(2.0, 4.0, size=3) * n_atoms ** (1 / 3)
+        parents.append(((*lengths, *angles), rng.random((n_atoms, 3))))
+    for _ in range(n):
+        parameters, coords = parents[rng.integers(len(parents))]
+        strain = 1 + rng.uniform(-0.15, 0.15, size=6) * (1, 1, 1, 0.3, 0.3, 0.3)
+        shaken = coords + rng.normal(scale=0.05, size=coords.shape)
+        lattice = Lattice.from_parameters(*np.multiply(parameters, strain))
+        yield Structure(lattice, ["C"] * len(coords), shaken)

@@ -11,7 +11,7 @@ import numpy as np
 from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.core import Structure
 
-from crystalgen.evaluation.reduced_cell import (
+from crystalgen.representation.reduced_cell import (
     ReducedCell,
     are_equal,
     may_be_equal,

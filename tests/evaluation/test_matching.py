@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings, strategies as st
+from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.core import Lattice, Structure
 
 from crystalgen.evaluation.matching import (
@@ -75,3 +77,24 @@ def test_a_crystal_that_only_grows_does_not_move(crystals):
 def test_different_crystals_have_no_displacement(crystals):
     salt, lithium_fluoride = (to_structure(each) for each in crystals[:2])
     assert rms_displacement(salt, lithium_fluoride) is None
+
+
+def first_by_all_pairs(structures):
+    """The same as `first_equals`, by nothing but the matcher."""
+    matcher = StructureMatcher()
+    kept, first = [], []
+    for index, structure in enumerate(structures):
+        equal = (each for each in kept if matcher.fit(structure, structures[each]))
+        first.append(next(equal, index))
+        if first[-1] == index:
+            kept.append(index)
+    return first
+
+
+@given(seed=st.integers(0, 10**6))
+@settings(max_examples=20)
+def test_the_first_equals_are_those_of_the_matcher_on_all_pairs(
+    strained_crystals, seed
+):
+    structures = list(strained_crystals(seed, 12))
+    assert first_equals(structures) == first_by_all_pairs(structures)

@@ -9,11 +9,14 @@ them.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float
-from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.core import Structure
+
+if TYPE_CHECKING:  # takes long to import, and not all who reduce cells compare them
+    from pymatgen.analysis.structure_matcher import StructureMatcher
 
 SLACK = 1e-3
 """Relative error of a reduced length that is allowed for: niggli reduction ends within
@@ -72,7 +75,7 @@ def may_be_equal(
 
 
 def are_equal(
-    cell: ReducedCell, other: ReducedCell, *, matcher: StructureMatcher
+    cell: ReducedCell, other: ReducedCell, *, matcher: "StructureMatcher"
 ) -> bool:
     """Whether the matcher finds two crystals equal, without reducing them again."""
     return bool(
