@@ -6,15 +6,22 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pymatgen.core import Structure
 
 from crystalgen.representation.conversion import to_structure
 from crystalgen.representation.crystal import SymmetricCrystal
+from crystalgen.representation.reduced_cell import (
+    ReducedCell,
+    are_equal,
+    may_be_equal,
+    reduce_cell,
+)
 from crystalgen.representation.table import CrystalTable
 
 if TYPE_CHECKING:
     from pymatgen.analysis.structure_matcher import StructureMatcher
 
+LENGTH_TOLERANCE = 0.2
+"""``ltol``, by which share lengths of two cells may differ: the matcher's default."""
 SAME_LENGTH = 0.01
 """Part by which edges may differ, once volumes are equal."""
 SAME_ANGLE = 0.5
@@ -28,7 +35,7 @@ class _Seen:
     """A crystal, as bare parameters until it is compared for the first time."""
 
     table: CrystalTable
-    reduced: Structure | None = None
+    cell: ReducedCell | None = None
 
 
 class SeenCrystals:
@@ -37,8 +44,9 @@ class SeenCrystals:
     Two crystals are the same if pymatgen's `StructureMatcher` with its default
     tolerances says so, which compares shapes after scaling the volumes. Most crystals
     share their formula with no other and are kept as bare parameters, so that memory
-    stays small; cells are reduced once where they are compared. Crystals whose
-    parameters are nearly equal need no matcher to be the same.
+    stays small; cells are reduced once where they are compared, and atoms are compared
+    only where the lattices may agree. Crystals whose parameters are nearly equal need
+    no matcher to be the same.
     """
 
     def __init__(self) -> None:
@@ -54,7 +62,7 @@ class SeenCrystals:
         new = _entry(crystal)
         if any(_is_described_alike(crystal, other) for other in known):
             return False
-        if any(self._is_same(new, other) for other in known):
+        if known and self._is_among(known, _cell(new)):
             return False
         known.append(new)
         return True
@@ -64,12 +72,14 @@ class SeenCrystals:
         # takes long to import, and a small run seldom draws a formula twice
         from pymatgen.analysis.structure_matcher import StructureMatcher
 
-        return StructureMatcher()
+        return StructureMatcher(ltol=LENGTH_TOLERANCE)
 
-    def _is_same(self, one: _Seen, other: _Seen) -> bool:
-        first, second = _reduced(one), _reduced(other)
-        return len(first) == len(second) and bool(
-            self._matcher.fit(first, second, skip_structure_reduction=True)
+    def _is_among(self, known: list[_Seen], cell: ReducedCell) -> bool:
+        cells = [_cell(each) for each in known]
+        may = may_be_equal(cell, cells, length_tolerance=LENGTH_TOLERANCE)
+        return any(
+            are_equal(cell, cells[place], matcher=self._matcher)
+            for place in np.flatnonzero(may)
         )
 
 
@@ -100,10 +110,7 @@ def _is_described_alike(crystal: SymmetricCrystal, seen: _Seen) -> bool:
     )
 
 
-def _reduced(crystal: _Seen) -> Structure:
-    """The cell that `StructureMatcher` compares."""
-    if crystal.reduced is None:
-        structure = to_structure(crystal.table.crystal(0))
-        niggli = structure.get_reduced_structure(reduction_algo="niggli")
-        crystal.reduced = niggli.get_primitive_structure()
-    return crystal.reduced
+def _cell(crystal: _Seen) -> ReducedCell:
+    if crystal.cell is None:
+        crystal.cell = reduce_cell(to_structure(crystal.table.crystal(0)))
+    return crystal.cell

@@ -101,5 +101,5 @@ def test_answers_are_those_of_the_matcher(crystals, row, scale, apart):
 def test_no_matcher_is_needed_for_what_is_described_alike(crystals, monkeypatch):
     seen = SeenCrystals()
     seen.add(crystals[8])
-    monkeypatch.setattr(SeenCrystals, "_is_same", None)
+    monkeypatch.setattr(SeenCrystals, "_is_among", None)
     assert not seen.add(crystals[8])
