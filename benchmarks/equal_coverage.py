@@ -2,7 +2,7 @@
 
     pip install ".[evaluate]"
     python benchmarks/equal_coverage.py RUN ... --real VAL.safetensors
-        --reference TEST.safetensors [--n 1000] [--seed 0]
+        --reference TEST.safetensors [--n 1000] [--seed 0] [--cutoffs carbon-24]
 
 Coverage grows with the size of either set, so n crystals of each are taken: the first
 ones of every run, and a random choice of the caches, the same for all. The real
@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument("--reference", type=Path, required=True, help="a cache")
     parser.add_argument("--n", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--cutoffs", choices=sorted(CUTOFFS), default=DATA_SET)
     parser.add_argument("--workers", type=int, default=available_cores())
     arguments = parser.parse_args()
     featurizers()  # before anything that takes time
@@ -57,7 +58,7 @@ def main() -> None:
     reference = found.pop("reference")
     report: dict[str, object] = {"command": shown_command(), "n": n, "seed": seed}
     for name, sample in found.items():
-        each = coverage(sample, reference, CUTOFFS[DATA_SET])
+        each = coverage(sample, reference, CUTOFFS[arguments.cutoffs])
         report[name] = {
             "n": each.n_sample,
             "COV-R %": round(100 * each.recall, 1),
