@@ -28,8 +28,8 @@ class TrainConfig:
     learning_rate_floor: float = 1e-5
     """Rate at the end of the cosine."""
     relaxer_steps: int = 0
-    """Further steps that train the relaxer alone, after all others, with the same
-    rates once more; 0 for none."""
+    """Steps that train the relaxer alone, after all others and with the same rates once
+    more; 0 trains it along with the other networks instead."""
     warmup_steps: int = 100
     """Steps over which the rate rises linearly from 0."""
     relaxer_rate: float = 5.0

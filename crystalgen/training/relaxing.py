@@ -1,9 +1,10 @@
 """The relaxer alone, once all else is learnt.
 
-Its loss falls for longer than that of the other networks, and without them a step costs
-a third. So a run may end in a part of its own, in a folder inside that of the run: the
-same loop with the same rates, on what the finished decoder takes crystals for. The
-weights of the run are then those of both parts.
+The relaxer shares nothing with the other networks but what it starts from, and a step
+that trains it alone costs a third of one that trains all. So a run may end in a part of
+its own, in a folder inside that of the run: the same loop with the same rates, on what
+the finished decoder takes crystals for. The relaxer is then not trained along before,
+and the weights of the run are those of both parts.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -145,6 +146,11 @@ def relaxer_problem(
         coords[rows, : decoded.coords.shape[1]] = decoded.coords.cpu()
         cell[rows] = decoded.cell.cpu()
     return RelaxerProblem(of_all=of_all, decoded=Geometry(coords=coords, cell=cell))
+
+
+def without_relaxer(problem: AutoencoderProblem) -> AutoencoderProblem:
+    """The same crystals without their atoms, of which the relaxer alone learns."""
+    return replace(problem, examples=replace(problem.examples, atoms=None))
 
 
 def train_relaxer(

@@ -27,7 +27,7 @@ from crystalgen.training.folder import check_folder
 from crystalgen.training.loop import never
 from crystalgen.training.machine import Machine, start_machine
 from crystalgen.training.objective import AutoencoderProblem, ObjectiveConfig
-from crystalgen.training.relaxing import train_relaxer
+from crystalgen.training.relaxing import train_relaxer, without_relaxer
 
 Tables = tuple[CrystalTable, GraphTable]
 """Crystals and their graphs, in the same order."""
@@ -100,23 +100,25 @@ def train_run(
     }
     problem = problem_of(train_tables)
     validation = problem_of(val_tables) if val_tables else None
-    has_relaxer = config.model.relaxer_layers > 0
+    has_part = config.model.relaxer_layers > 0 and config.train.relaxer_steps > 0
     with nullcontext(machine) if machine else start_machine(config.train) as here:
         for report in fit(
             initial_model(config, statistics),
-            problem,
+            without_relaxer(problem) if has_part else problem,
             config.train,
             here,
             out=out,
             describe=describe,
-            validation=validation,
+            validation=validation and without_relaxer(validation)
+            if has_part
+            else validation,
             resume=resume,
             stop=stop,
         ):
             yield report
             if report.is_stopped:
                 return
-        if has_relaxer and config.train.relaxer_steps:
+        if has_part:
             yield from train_relaxer(
                 initial_model(config, statistics),
                 problem,
