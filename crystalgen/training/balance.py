@@ -10,6 +10,7 @@ Metals, which need no balance, are left as they are: only the other draws of a t
 are compared with each other, or the reward would turn everything into alloys.
 """
 
+from math import ceil
 from typing import NamedTuple
 
 import torch
@@ -27,8 +28,9 @@ from crystalgen.model.guidance import Guidance
 from crystalgen.model.tables import symmetry_tables
 from crystalgen.representation.neutrality import are_metals, is_neutral
 
-N_TEMPLATES = 48
-"""Templates of a batch to draw for."""
+SHARE = 0.3
+"""Of the templates of a batch to draw for: several small batches cost what a large one
+does, and teach as much."""
 N_DRAWS = 4
 """Draws for each of them, to be compared with each other."""
 
@@ -90,10 +92,10 @@ def balance(
 
 def _several(templates: Templates, generator: torch.Generator) -> Int[Tensor, " rows"]:
     """Rows of some of the templates, each as often as it is drawn for."""
-    order = torch.randperm(
-        len(templates.role), generator=generator, device=generator.device
-    )
-    return order[:N_TEMPLATES].repeat_interleave(N_DRAWS).to(templates.role.device)
+    n = len(templates.role)
+    order = torch.randperm(n, generator=generator, device=generator.device)
+    chosen = order[: ceil(SHARE * n)]
+    return chosen.repeat_interleave(N_DRAWS).to(templates.role.device)
 
 
 def _judge(

@@ -21,7 +21,8 @@ def templates(examples):
     return collate(examples, np.arange(14)).templates
 
 
-def test_only_the_prior_of_species_learns_from_it(networks, templates):
+def test_only_the_prior_of_species_learns_from_it(networks, templates, monkeypatch):
+    monkeypatch.setattr(module, "SHARE", 1.0)  # few templates, draws of which agree
     drawn = balance(networks, templates, torch.Generator().manual_seed(0))
     drawn.loss.backward()
     moved = {
@@ -30,6 +31,17 @@ def test_only_the_prior_of_species_learns_from_it(networks, templates):
         if parameter.grad is not None and parameter.grad.any()
     }
     assert moved == {"species_prior"}
+
+
+@pytest.mark.parametrize(("n", "n_chosen"), [(1, 1), (4, 2), (10, 3), (14, 5)])
+def test_small_batches_are_drawn_for_as_large_ones_are(
+    networks, templates, monkeypatch, n, n_chosen
+):
+    asked = []
+    monkeypatch.setattr(module, "is_neutral", lambda *_: not asked.append(1))
+    some = templates.rows(torch.arange(n))
+    balance(networks, some, torch.Generator().manual_seed(0))
+    assert len(asked) == n_chosen * module.N_DRAWS
 
 
 def test_networks_are_in_training_mode_before_and_after(networks, templates):
