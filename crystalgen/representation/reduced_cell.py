@@ -44,11 +44,13 @@ def reduce_cell(structure: Structure) -> ReducedCell:
     niggli = structure.get_reduced_structure(reduction_algo="niggli")
     cell = niggli.get_primitive_structure()
     unit = cell.volume ** (1 / 3)
-    shortest = cell.lattice.get_niggli_reduced_lattice().abc
+    # a primitive cell was reduced at once; that of a larger one may not be
+    is_reduced = cell.lattice == niggli.lattice
+    reduced = cell.lattice if is_reduced else cell.lattice.get_niggli_reduced_lattice()
     return ReducedCell(
         structure=cell,
         lengths=np.sort(cell.lattice.abc) / unit,
-        shortest=np.sort(shortest) / unit,
+        shortest=np.sort(reduced.abc) / unit,
     )
 
 
