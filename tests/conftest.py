@@ -33,8 +33,9 @@ ROOT = Path(__file__).parents[1]
 
 spglib.error.OLD_ERROR_HANDLING = False  # raise SpglibError instead of returning None
 torch.set_num_threads(1)  # tiny networks spend their time on waking threads
-settings.register_profile("default", deadline=None, derandomize=True)
-settings.load_profile("default")
+settings.register_profile("default", deadline=None, derandomize=True, max_examples=40)
+settings.register_profile("thorough", deadline=None, max_examples=400)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
 def real_data_folder():

@@ -40,11 +40,6 @@ def trained(tmp_path_factory):
     return folder / "run"
 
 
-@pytest.fixture(scope="module")
-def weights(trained):
-    return trained / "model.safetensors"
-
-
 @pytest.mark.filterwarnings("ignore::UserWarning")  # pymatgen on neon, thirds
 def test_a_model_is_trained_on_the_embedded_crystals_and_drawn_from(trained):
     counts = read_manifest(trained / "crystals").counts
@@ -55,8 +50,8 @@ def test_a_model_is_trained_on_the_embedded_crystals_and_drawn_from(trained):
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # pymatgen on neon, thirds
-def test_crystals_are_generated_in_several_formats(weights, tmp_path):
-    run(EXAMPLES / "generate.sh", tmp_path, "--n", 3, "--checkpoint", weights)
+def test_crystals_are_generated_in_several_formats(tmp_path):
+    run(EXAMPLES / "generate.sh", tmp_path, "--n", 3)
     assert len(list((tmp_path / "any" / "cif").iterdir())) == 3
     for kind in ("cif", "poscar"):
         paths = list((tmp_path / "cubic" / kind).iterdir())
@@ -67,11 +62,11 @@ def test_crystals_are_generated_in_several_formats(weights, tmp_path):
     assert (tmp_path / "cubic" / "crystals.extxyz").read_text().count("Lattice=") == 3
 
 
-def test_candidates_are_screened_from_python(weights, tmp_path):
+def test_candidates_are_screened_from_python(tmp_path):
     said = run(
         sys.executable,
         EXAMPLES / "screen_candidates.py",
-        *("--wanted", 1, "--out", tmp_path, "--checkpoint", weights),
+        *("--wanted", 1, "--out", tmp_path),
     )
     (path,) = tmp_path.glob("*.cif")
     structure = Structure.from_file(path)
@@ -80,7 +75,7 @@ def test_candidates_are_screened_from_python(weights, tmp_path):
     assert structure.density < 6.0
 
 
-def test_elements_for_a_site_are_ranked_from_python(weights, tmp_path):
+def test_elements_for_a_site_are_ranked_from_python(tmp_path):
     lattice = Lattice.cubic(3.905)
     places = [[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.5, 0]]
     host = Structure.from_spacegroup("Pm-3m", lattice, ["Sr", "Ti", "O"], places)
@@ -89,7 +84,6 @@ def test_elements_for_a_site_are_ranked_from_python(weights, tmp_path):
         sys.executable,
         EXAMPLES / "decorate_host.py",
         *(tmp_path / "host.cif", "--sites", "Ti", "--wanted", 3),
-        *("--checkpoint", weights),
     ).splitlines()
     assert said[0].endswith("open: Ti 1b")
     assert all(line.startswith("Sr") and "O3: score" in line for line in said[1:])
