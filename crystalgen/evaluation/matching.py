@@ -7,19 +7,15 @@ the atoms of two versions of a crystal lie is measured here, too.
 
 from collections.abc import Iterable, Sequence
 
-import numpy as np
 from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.core import Structure
 
 from crystalgen.representation.reduced_cell import (
+    LENGTH_TOLERANCE,
     ReducedCell,
-    are_equal,
-    may_be_equal,
+    first_equal,
     reduce_cell,
 )
-
-LENGTH_TOLERANCE = 0.2
-"""``ltol``, by which share lengths of two cells may differ: the matcher's default."""
 
 
 def duplicates(structures: Sequence[Structure]) -> list[int]:
@@ -45,11 +41,9 @@ def first_equals(structures: Sequence[Structure]) -> list[int]:
         cells: list[ReducedCell] = []
         for index in indices if len(indices) > 1 else ():
             cell = reduce_cell(structures[index])
-            may = may_be_equal(cell, cells, length_tolerance=LENGTH_TOLERANCE)
-            for place in np.flatnonzero(may):
-                if are_equal(cell, cells[place], matcher=matcher):
-                    first[index] = kept[place]
-                    break
+            place = first_equal(cell, cells, matcher=matcher)
+            if place is not None:
+                first[index] = kept[place]
             else:
                 kept.append(index)
                 cells.append(cell)

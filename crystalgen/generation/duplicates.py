@@ -10,9 +10,9 @@ import numpy as np
 from crystalgen.representation.conversion import to_structure
 from crystalgen.representation.crystal import SymmetricCrystal
 from crystalgen.representation.reduced_cell import (
+    LENGTH_TOLERANCE,
     ReducedCell,
-    are_equal,
-    may_be_equal,
+    first_equal,
     reduce_cell,
 )
 from crystalgen.representation.table import CrystalTable
@@ -20,8 +20,6 @@ from crystalgen.representation.table import CrystalTable
 if TYPE_CHECKING:
     from pymatgen.analysis.structure_matcher import StructureMatcher
 
-LENGTH_TOLERANCE = 0.2
-"""``ltol``, by which share lengths of two cells may differ: the matcher's default."""
 SAME_LENGTH = 0.01
 """Part by which edges may differ, once volumes are equal."""
 SAME_ANGLE = 0.5
@@ -76,11 +74,7 @@ class SeenCrystals:
 
     def _is_among(self, known: list[_Seen], cell: ReducedCell) -> bool:
         cells = [_cell(each) for each in known]
-        may = may_be_equal(cell, cells, length_tolerance=LENGTH_TOLERANCE)
-        return any(
-            are_equal(cell, cells[place], matcher=self._matcher)
-            for place in np.flatnonzero(may)
-        )
+        return first_equal(cell, cells, matcher=self._matcher) is not None
 
 
 def _entry(crystal: SymmetricCrystal) -> _Seen:

@@ -18,6 +18,8 @@ from pymatgen.core import Structure
 if TYPE_CHECKING:  # takes long to import, and not all who reduce cells compare them
     from pymatgen.analysis.structure_matcher import StructureMatcher
 
+LENGTH_TOLERANCE = 0.2
+"""``ltol``, by which share lengths of two cells may differ: the matcher's default."""
 SLACK = 1e-3
 """Relative error of a reduced length that is allowed for: niggli reduction ends within
 a tolerance."""
@@ -83,3 +85,19 @@ def are_equal(
     return bool(
         matcher.fit(cell.structure, other.structure, skip_structure_reduction=True)
     )
+
+
+def first_equal(
+    cell: ReducedCell, others: Sequence[ReducedCell], *, matcher: "StructureMatcher"
+) -> int | None:
+    """Index of the first cell that the matcher finds equal; None if there is none.
+
+    Args:
+        cell: The first argument of `StructureMatcher.fit`.
+        others: The second ones; atoms are compared only where lattices may agree.
+        matcher: With `LENGTH_TOLERANCE`.
+    """
+    may = may_be_equal(cell, others, length_tolerance=LENGTH_TOLERANCE)
+    places = np.flatnonzero(may).tolist()
+    equal = (at for at in places if are_equal(cell, others[at], matcher=matcher))
+    return next(equal, None)

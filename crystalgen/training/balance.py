@@ -29,8 +29,8 @@ from crystalgen.model.tables import symmetry_tables
 from crystalgen.representation.neutrality import are_metals, is_neutral
 
 SHARE = 0.3
-"""Of the templates of a batch to draw for: several small batches cost what a large one
-does, and teach as much."""
+"""Of the templates of a batch to draw for, so that several small batches cost what a
+large one does."""
 N_DRAWS = 4
 """Draws for each of them, to be compared with each other."""
 

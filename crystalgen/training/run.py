@@ -101,17 +101,19 @@ def train_run(
     problem = problem_of(train_tables)
     validation = problem_of(val_tables) if val_tables else None
     has_part = config.model.relaxer_layers > 0 and config.train.relaxer_steps > 0
+    first, first_validation = problem, validation
+    if has_part:
+        first = without_relaxer(problem)
+        first_validation = validation and without_relaxer(validation)
     with nullcontext(machine) if machine else start_machine(config.train) as here:
         for report in fit(
             initial_model(config, statistics),
-            without_relaxer(problem) if has_part else problem,
+            first,
             config.train,
             here,
             out=out,
             describe=describe,
-            validation=validation and without_relaxer(validation)
-            if has_part
-            else validation,
+            validation=first_validation,
             resume=resume,
             stop=stop,
         ):
