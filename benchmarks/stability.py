@@ -141,18 +141,24 @@ def judge_stability(
     }
     hulls = dict(zip(judged, hull_energies(list(judged.values()), hull), strict=True))
 
-    def above(name: str, row: Row | None) -> float | None:
+    def formation(name: str, row: Row | None) -> float | None:
         if row is None or "energy" not in row:
             return None
-        formation = found.references.formation_energy(judged[name], row["energy"])
-        return formation - hulls[name]
+        return found.references.formation_energy(judged[name], row["energy"])
 
+    def above(name: str, row: Row | None) -> float | None:
+        energy = formation(name, row)
+        return None if energy is None else energy - hulls[name]
+
+    # by the names under which `crystalgen teach` reads them
     rows: list[Row] = [
         {
             "id": name,
             "hull": hulls[name],
-            "above": above(name, points[name]),
-            "above_relaxed": above(name, relaxed.get(name)),
+            "formation_energy_per_atom": formation(name, points[name]),
+            "e_above_hull": above(name, points[name]),
+            "e_above_hull_relaxed": above(name, relaxed.get(name)),
+            "largest_force": points[name].get("largest_force"),
         }
         for name in judged
     ]
@@ -166,9 +172,11 @@ def judge_stability(
         },
         "not judged: elements without a reference": len(points) - len(judged),
         "above the hull": {
-            "as they are, all": _shares([row["above"] for row in rows]),
-            "as they are, those to relax": _shares([row["above"] for row in to_relax]),
-            "relaxed": _shares([row["above_relaxed"] for row in to_relax]),
+            "as they are, all": _shares([row["e_above_hull"] for row in rows]),
+            "as they are, those to relax": _shares(
+                [row["e_above_hull"] for row in to_relax]
+            ),
+            "relaxed": _shares([row["e_above_hull_relaxed"] for row in to_relax]),
         },
     }
 

@@ -19,6 +19,7 @@ from crystalgen.cli import (
     interpolate,
     latent,
     predict,
+    teach,
     train,
     traverse,
 )
@@ -33,6 +34,7 @@ app.command()(generate.generate)
 app.command()(decorate.decorate)
 app.add_typer(data.app, name="data")
 app.command()(train.train)
+app.command()(teach.teach)
 app.command()(evaluate.evaluate)
 app.command()(encode.encode)
 app.command()(predict.predict)

@@ -116,6 +116,15 @@ Guidance = Annotated[
 Temperature = Annotated[
     float, typer.Option(help="Below 1 more typical, above 1 more unusual.")
 ]
+Choices = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        max=100,
+        help="Compositions drawn for each crystal, of which the critic takes the best"
+        " (mp-20 has one, see crystalgen teach); 1 takes the first.",
+    ),
+]
 AllowKnown = Annotated[
     bool,
     typer.Option(

@@ -79,7 +79,7 @@ def train(
                 machine=machine,
                 provenance=data.provenance,
             )
-            last = _follow(reports, console)
+            last = follow(reports, console)
         if last is not None and not last.is_stopped and machine.is_first:
             _calibrate(tables, data, folder, console)
         _say(console, _end(last, folder, _command(settings, out, device)))
@@ -91,7 +91,7 @@ def _say(console: Console, line: str) -> None:
     console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
-def _follow(reports: "Iterable[Report]", console: Console) -> "Report | None":
+def follow(reports: "Iterable[Report]", console: Console) -> "Report | None":
     """Show a bar, a line for each validation or checkpoint; return the last report."""
     last = None
     with _bar(console) as bar:

@@ -65,11 +65,19 @@ class Block:
     vary_geometry: bool
     constraints: Constraints | None
     is_group_asked: bool
+    asked_choices: int
 
     @property
     def charge_neutral(self) -> bool:
         """Whether charges must cancel."""
         return self.constraints is None or self.constraints.request.charge_neutral
+
+    @property
+    def choices(self) -> int:
+        """Compositions at least of which the best one is taken; 1 without a critic."""
+        has_critic = self.weights.networks.critic is not None
+        is_open = self.rounds > 1 and not self.has_settled_elements
+        return self.asked_choices if has_critic and is_open else 1
 
     @property
     def can_rest(self) -> bool:

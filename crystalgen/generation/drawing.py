@@ -37,6 +37,7 @@ def draw_block(
     vary_geometry: bool = False,
     constraints: Constraints | None = None,
     is_group_asked: bool = False,
+    choices: int = 1,
 ) -> list[Outcome]:
     """Draw crystals for given templates.
 
@@ -55,6 +56,7 @@ def draw_block(
         vary_geometry: Draw the first geometry, too, rather than take the most likely.
         constraints: What compositions must keep to; None for nothing.
         is_group_asked: Whether the space group or the crystal system was asked for.
+        choices: Compositions of which the critic takes the best, if there is a critic.
 
     Returns:
         One outcome for each template.
@@ -72,6 +74,7 @@ def draw_block(
         vary_geometry=vary_geometry,
         constraints=constraints,
         is_group_asked=is_group_asked,
+        asked_choices=choices,
     )
     for number in range(rounds):
         choose_species(block, rows, number)

@@ -15,6 +15,9 @@ from crystalgen.generation.spelling import (
 
 GUIDANCE = 3.0
 """Guidance unless another is asked for."""
+CHOICES = 8
+"""Compositions to choose from unless another number is asked for."""
+MAX_CHOICES = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +64,9 @@ class Request:
     """Of every discrete draw: 1 samples the model as it is, less is more typical."""
     allow_known: bool = False
     """Also crystals with the group, positions and elements of a training crystal."""
+    choices: int = CHOICES
+    """Compositions drawn for each crystal, of which the critic takes the best; 1 takes
+    the first. Of no effect on weights without a critic."""
     vary_geometry: bool = False
     """Draw the geometry, too, rather than take the most likely one for the species."""
     conditions: tuple[Condition, ...] = ()
@@ -85,6 +91,11 @@ class Request:
                 raise RequestError(
                     f"{name.replace('_', ' ')}: got {value}; expected at least 1 {what}"
                 )
+        if not 1 <= self.choices <= MAX_CHOICES:
+            raise RequestError(
+                f"choices: got {self.choices}; expected a number from 1 to "
+                f"{MAX_CHOICES} (1 takes the first composition)"
+            )
         if not 0 < self.temperature <= 10:
             raise RequestError(
                 f"temperature: got {self.temperature}; expected a number above 0 and "

@@ -246,6 +246,7 @@ def _draw_until_valid(
             vary_geometry=request.vary_geometry or weights.has_one_element,
             constraints=source.constraints,
             is_group_asked=request.asks_for_symmetry,
+            choices=request.choices,
         )
         for place, outcome in zip(places.tolist(), drawn, strict=True):
             if renewal:

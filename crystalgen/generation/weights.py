@@ -127,10 +127,23 @@ def load_weights(path: Path | None, *, device: str = "cpu") -> Weights:
         RequestError: There is no such device here.
     """
     name = DEFAULT_WEIGHTS if path is None else str(path)
+    return _fill(read_weights(path), where=name, device=device)
+
+
+def read_weights(path: Path | None) -> Checkpoint:
+    """Read a checkpoint, or weights inside the package, without building networks.
+
+    Args:
+        path: As for `load_weights`.
+
+    Raises:
+        CheckpointError: The file is missing or damaged.
+    """
+    name = DEFAULT_WEIGHTS if path is None else str(path)
     if path is not None and (path.exists() or name not in packaged_weights()):
-        return _fill(_from_file(path), where=name, device=device)
+        return _from_file(path)
     with as_file(_FOLDER / f"{name}.safetensors") as file:
-        return _fill(load_checkpoint(file), where=name, device=device)
+        return load_checkpoint(file)
 
 
 def packaged_weights() -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from crystalgen.model.batch import CrystalBatch, Templates
 from crystalgen.model.codebook import Codebooks, Posterior
 from crystalgen.model.conditions import GroupPrior
 from crystalgen.model.config import ModelConfig
+from crystalgen.model.critic import Critic
 from crystalgen.model.decoder import (
     GeometryDecoder,
     GeometryPrediction,
@@ -98,6 +99,7 @@ class GenerativeNetworks(nn.Module):
             if config.relaxer_layers
             else None
         )
+        self.critic = Critic(config) if config.critic_layers else None
 
     def coded_orbits(self, templates: Templates) -> Bool[Tensor, "crystals orbits"]:
         """Orbits that have something to choose, and therefore codes."""

@@ -56,6 +56,15 @@ class ModelConfig:
     """Channels of the relaxer."""
     relaxer_layers: int = 3
     """Message-passing layers of the relaxer; 0 for none."""
+    critic_width: int = 96
+    """Channels of the critic."""
+    critic_layers: int = 0
+    """Transformer blocks of the critic, see `crystalgen teach`; 0 for none."""
+    critic_dropout: float = 0.2
+    """Drop-out of the critic."""
+    species_temperature: float = 1.0
+    """Temperature of the elements and their codes in generation, over that asked for:
+    below 1 where crystals as they were learnt are more typical than those drawn."""
     geometry_dropout: float = 0.3
     """Share of training crystals whose geometry codes are hidden, so that the decoder
     also knows the most likely geometry of given species."""
@@ -79,6 +88,11 @@ class ModelConfig:
                 )
         if len(set(self.properties)) < len(self.properties):
             raise ValueError(f"properties must differ, got {self.properties}")
+        if not 0 < self.species_temperature <= 10:
+            raise ValueError(
+                f"species_temperature must be above 0 and at most 10, got "
+                f"{self.species_temperature}"
+            )
         if self.mixture_components < 1:
             raise ValueError(
                 f"mixture_components must be positive, got {self.mixture_components}"

@@ -77,6 +77,11 @@ def train_run(
             written.
     """
     check_folder(out, resume=resume)  # before anything that takes time
+    if config.model.critic_layers:
+        raise TrainingError(
+            f"[model] critic_layers: got {config.model.critic_layers}; expected 0: "
+            "`crystalgen teach` adds a critic to finished weights"
+        )
     for tables in (train_tables, val_tables):
         if tables is not None:
             check_sizes(tables[0], config.model)

@@ -1,0 +1,266 @@
+"""Teach finished weights from what was computed for crystals that they drew.
+
+Energies teach the critic which compositions are good, relaxed crystals the relaxer
+where atoms come to rest. Either is a part of its own, in a folder inside that of the
+run, and resumes there; no other network changes.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from crystalgen.config import as_plain, build
+from crystalgen.errors import TrainingError
+from crystalgen.graphs.table import GraphTable
+from crystalgen.model.autoencoder import CrystalAutoencoder
+from crystalgen.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from crystalgen.model.collate import Examples, label_examples
+from crystalgen.model.config import ModelConfig
+from crystalgen.model.critic import Critic, Verdict, slopes
+from crystalgen.model.statistics import Statistics
+from crystalgen.representation.prototype import (
+    Prototype,
+    PrototypeVocabulary,
+    prototypes_of,
+)
+from crystalgen.representation.table import CrystalTable
+from crystalgen.training.config import TrainConfig
+from crystalgen.training.critic_lessons import CriticProblem, lessons_of, metals_in
+from crystalgen.training.fit import Report, fit
+from crystalgen.training.folder import MODEL
+from crystalgen.training.loop import never
+from crystalgen.training.machine import Machine
+from crystalgen.training.objective import AutoencoderProblem, ObjectiveConfig
+from crystalgen.training.relaxing import NO_RELAXER, relaxer_problem
+
+CRITIC, RELAXER = "critic", "relaxer"
+"""The parts, and their folders inside that of the run."""
+LAYERS = 3
+"""Of a critic unless the weights have one already."""
+ALL = "generative."
+"""How names of what generates begin in a checkpoint."""
+
+
+def teach_critic(
+    checkpoint: Checkpoint,
+    drawn: CrystalTable,
+    real: Sequence[CrystalTable],
+    held_out: CrystalTable,
+    config: TrainConfig,
+    machine: Machine,
+    *,
+    out: Path,
+    stop: Callable[[], object] = never,
+) -> Iterator[Report]:
+    """Train a critic for some weights, or go on with that.
+
+    Args:
+        checkpoint: The weights.
+        drawn: Crystals that they drew, with some of
+            `crystalgen.model.critic.TARGETS` as properties.
+        real: Other crystals, likewise.
+        held_out: Drawn ones that are not among them, to validate on.
+        config: How to train.
+        machine: Where to train.
+        out: The run folder.
+        stop: Asked once per step; at true the run is saved and ends.
+
+    Raises:
+        TrainingError: A loss is not finite.
+        CheckpointError: The state does not belong to this run, or a file cannot be
+            written.
+    """
+    model = with_critic(checkpoint)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        critic = Critic(model)
+    for report in fit(
+        critic,
+        lessons_of([drawn, *real]),
+        config,
+        machine,
+        out=out / CRITIC,
+        describe={"model": as_plain(model)},
+        validation=lessons_of([held_out]),
+        resume=True,
+        stop=stop,
+    ):
+        yield replace(report, part=CRITIC)
+
+
+def teach_relaxer(
+    checkpoint: Checkpoint,
+    relaxed: CrystalTable,
+    real: Sequence[CrystalTable],
+    held_out: CrystalTable,
+    config: TrainConfig,
+    machine: Machine,
+    *,
+    out: Path,
+    stop: Callable[[], object] = never,
+) -> Iterator[Report]:
+    """Train the relaxer of some weights further, or go on with that.
+
+    Args:
+        checkpoint: The weights.
+        relaxed: Crystals that they drew, brought to rest.
+        real: Crystals that the weights were trained on.
+        held_out: Relaxed ones that are not among them, to validate on.
+        config: How to train.
+        machine: Where to train.
+        out: The run folder.
+        stop: Asked once per step; at true the run is saved and ends.
+
+    Raises:
+        TrainingError: The weights have no relaxer, or a loss is not finite.
+        CheckpointError: The state does not belong to this run, or a file cannot be
+            written.
+    """
+    settings = build(ModelConfig, checkpoint.config["model"], where=checkpoint.name)
+    if not settings.relaxer_layers:
+        raise TrainingError(f"{checkpoint.name}: {NO_RELAXER}")
+    statistics = Statistics.from_tensors(under(checkpoint, f"{ALL}statistics."))
+    model = CrystalAutoencoder(settings, statistics)
+    model.load_state_dict(checkpoint.tensors)
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(f".{RELAXER}." in name)
+    model.to(machine.device)
+    problem, validation = (
+        relaxer_problem(
+            model.generative,
+            AutoencoderProblem(examples=examples, config=ObjectiveConfig()),
+            orbits_per_batch=config.orbits_per_batch,
+            device=machine.device,
+        )
+        for examples in (
+            examples_of(relaxed, real, statistics.vocabulary),
+            examples_of(held_out, (), statistics.vocabulary),
+        )
+    )
+    for report in fit(
+        model,
+        problem,
+        config,
+        machine,
+        out=out / RELAXER,
+        describe={"model": as_plain(settings)},
+        validation=validation,
+        resume=True,
+        stop=stop,
+    ):
+        yield replace(report, part=RELAXER)
+
+
+def save_taught(checkpoint: Checkpoint, drawn: CrystalTable | None, out: Path) -> str:
+    """Write weights with what the parts in a folder have learnt.
+
+    Args:
+        checkpoint: The weights.
+        drawn: What the critic was taught, if it was.
+        out: The run folder; gets ``model.safetensors``.
+
+    Returns:
+        The SHA-256 of the tensors.
+
+    Raises:
+        CheckpointError: A file cannot be read or written.
+    """
+    tensors, config = dict(checkpoint.tensors), dict(checkpoint.config)
+    if (out / RELAXER / MODEL).exists():
+        found = load_checkpoint(out / RELAXER / MODEL)
+        prefix = f"{ALL}{RELAXER}."
+        tensors |= {n: t for n, t in found.tensors.items() if n.startswith(prefix)}
+        config["relaxer_taught"] = found.config["train"]
+    if drawn is not None:
+        found = load_checkpoint(out / CRITIC / MODEL)
+        model = with_critic(checkpoint)
+        critic = Critic(model)
+        critic.load_state_dict(found.tensors)
+        critic.slope = torch.from_numpy(slopes_of(critic, drawn)).float()
+        tensors |= {f"{ALL}{CRITIC}.{n}": t for n, t in critic.state_dict().items()}
+        config |= {"model": as_plain(model), "critic_taught": found.config["train"]}
+    return save_checkpoint(out / MODEL, tensors, config, metadata=checkpoint.metadata)
+
+
+def with_critic(checkpoint: Checkpoint) -> ModelConfig:
+    """Shape of the networks, with a critic."""
+    settings = {"critic_layers": 0, **checkpoint.config["model"]}
+    settings["critic_layers"] = settings["critic_layers"] or LAYERS
+    return build(ModelConfig, settings, where=f"{checkpoint.name} [model]")
+
+
+def under(checkpoint: Checkpoint, prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin so, by the rest of their names."""
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in checkpoint.tensors.items()
+        if name.startswith(prefix)
+    }
+
+
+def examples_of(
+    relaxed: CrystalTable,
+    real: Sequence[CrystalTable],
+    vocabulary: PrototypeVocabulary,
+) -> Examples:
+    """Crystals as the relaxer learns from them; it needs no graphs.
+
+    Args:
+        relaxed: Known by what a trained model knows them by.
+        real: Known by what they were learnt by, see
+            `PrototypeVocabulary.training_label`.
+        vocabulary: Prototypes of the weights.
+    """
+    tables = [relaxed, *real]
+    crystals = CrystalTable.from_crystals(
+        (table.crystal(row) for table in tables for row in range(len(table))),
+        identifiers=chain.from_iterable(table.identifiers for table in tables),
+    )
+    nothing = np.zeros(0, dtype=np.uint8)
+    graphs = GraphTable(
+        edge_offsets=np.zeros(len(crystals) + 1, dtype=np.int64),
+        source=nothing,
+        target=nothing,
+        length=np.zeros(0, dtype=np.float32),
+    )
+    every = label_examples(crystals, graphs, vocabulary, with_atoms=True)
+    learnt = [
+        vocabulary.training_label(each)
+        for table in real
+        for each in prototypes_of(table)
+    ]
+    labels = np.array(learnt, dtype=np.int64).reshape(-1, 2)
+    n = len(relaxed)
+    return replace(
+        every,
+        prototype=np.concatenate([every.prototype[:n], labels[:, 0]]),
+        centre=np.concatenate([every.centre[:n], labels[:, 1]]),
+    )
+
+
+def judge(critic: Critic, problem: CriticProblem) -> Verdict:
+    """What the critic says of crystals."""
+    lessons, device = problem.lessons, next(critic.parameters()).device
+    critic.eval()
+    found = [
+        critic.judge(batch.templates, batch.species)
+        for rows in torch.arange(len(lessons)).split(1000)
+        for batch in [lessons.rows(rows).to(device)]
+    ]
+    return Verdict(*(np.concatenate(each) for each in zip(*found, strict=True)))
+
+
+def slopes_of(
+    critic: Critic, drawn: CrystalTable
+) -> Float64[np.ndarray, "kinds features"]:
+    """How costs go with nature among drawn crystals, see `Critic.slope`."""
+    verdict = judge(critic, lessons_of([drawn]))
+    numbers: dict[Prototype, int] = {}
+    of_each = [numbers.setdefault(each, len(numbers)) for each in prototypes_of(drawn)]
+    return slopes(verdict, metals_in(drawn), np.array(of_each))

@@ -1,0 +1,80 @@
+"""Of several compositions, the one that the critic thinks most stable is taken."""
+
+from copy import deepcopy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from crystalgen.generation.drawing import ROUNDS, draw_block
+from crystalgen.generation.request import Request
+from crystalgen.generation.templates import TemplateSource
+from crystalgen.model.critic import Critic
+from crystalgen.representation.neutrality import are_metals
+from crystalgen.representation.table import CrystalTable
+from crystalgen.training.critic_lessons import lessons_of, metals_in
+from crystalgen.training.teaching import judge
+
+
+@pytest.fixture(scope="module")
+def critical(weights):
+    """The same weights with a critic whose taste is arbitrary."""
+    copy = deepcopy(weights)
+    config = replace(copy.config, critic_width=16, critic_layers=1)
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        critic = Critic(config).eval()
+    copy.networks.critic = critic
+    return copy
+
+
+def outcomes(weights, *, rounds=ROUNDS):
+    """Crystals of some draws, and whether they passed all checks."""
+    source = TemplateSource(weights=weights, request=Request())
+    drawn = draw_block(
+        weights,
+        source.draw(3, np.arange(96)),
+        seed=3,
+        temperature=1.0,
+        rounds=rounds,
+        allow_known=True,
+        choices=4,
+    )
+    assert all(each.candidate for each in drawn)
+    return [
+        (each.candidate.crystal, not each.fault) for each in drawn if each.candidate
+    ]
+
+
+def costs(critic, drawn):
+    """What a critic thinks of the crystals drawn."""
+    crystals = [crystal for crystal, _ in drawn]
+    names = [str(number) for number in range(len(crystals))]
+    table = CrystalTable.from_crystals(crystals, identifiers=names)
+    return critic.costs(judge(critic, lessons_of([table])), metals_in(table))
+
+
+def test_what_is_drawn_costs_less_than_without_a_critic(weights, critical):
+    critic = critical.networks.critic
+    with_critic = costs(critic, outcomes(critical))
+    without = costs(critic, outcomes(weights))
+    assert with_critic.mean() < without.mean() - 0.2 * without.std()
+
+
+def test_templates_and_metals_stay_as_they_are_drawn(weights, critical):
+    pairs = list(zip(outcomes(weights), outcomes(critical), strict=True))
+    assert all(one.label == other.label for (one, _), (other, _) in pairs)
+    kinds = [
+        [are_metals(tuple(set(each.species))) for each in (one, other)]
+        for (one, is_valid), (other, is_valid_too) in pairs
+        if is_valid and is_valid_too
+    ]
+    assert len(kinds) > 30
+    assert np.mean([one == other for one, other in kinds]) > 0.9
+
+
+def test_a_single_raw_draw_asks_no_critic(weights, critical):
+    raw = [outcomes(each, rounds=1) for each in (weights, critical)]
+    for (one, _), (other, _) in zip(*raw, strict=True):
+        assert one.species == other.species

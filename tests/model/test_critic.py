@@ -1,0 +1,86 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, strategies as st
+
+from crystalgen.model.collate import collate
+from crystalgen.model.critic import (
+    ABOVE_HULL,
+    DENSITY,
+    FORCE,
+    FORMATION,
+    Critic,
+    Verdict,
+    scores_of,
+    slopes,
+)
+
+
+@pytest.fixture(scope="module")
+def critic(tiny_config):
+    with torch.random.fork_rng():
+        torch.manual_seed(2)
+        return Critic(replace(tiny_config, critic_width=8, critic_layers=2)).eval()
+
+
+@pytest.fixture(scope="module")
+def batch(examples):
+    return collate(examples, np.arange(len(examples)))
+
+
+def test_a_crystal_scores_the_same_alone_and_in_a_batch(critic, batch):
+    together = critic(batch.templates, batch.species)
+    for row in range(len(batch)):
+        one = batch.templates.rows(torch.tensor([row]))
+        n_orbits = int(one.present.sum())
+        alone = replace(
+            one, position=one.position[:, :n_orbits], role=one.role[:, :n_orbits]
+        )
+        n_roles = int(alone.role.max()) + 1
+        found = critic(alone, batch.species[row : row + 1, :n_roles])
+        torch.testing.assert_close(found, together[row : row + 1])
+
+
+def test_other_elements_score_otherwise(critic, batch):
+    one = critic(batch.templates, batch.species)
+    heavier = torch.where(batch.species > 0, batch.species + 1, 0)
+    assert not torch.isclose(one, critic(batch.templates, heavier)).any()
+
+
+@given(st.floats(-1, 10), st.floats(-5, 1), st.floats(0.05, 100), st.floats(0.1, 25))
+def test_scores_keep_what_the_labels_say(above, formation, force, density):
+    labels = {ABOVE_HULL: above, FORMATION: formation, FORCE: force, DENSITY: density}
+    arrays = {name: np.array([value]) for name, value in labels.items()}
+    (scores,) = scores_of(arrays, 1)
+    assert 0.1 * np.sinh(scores[0]) == pytest.approx(above, rel=1e-4, abs=1e-6)
+    assert scores[1] == pytest.approx(formation, rel=1e-6)
+    assert np.exp(scores[2:]) == pytest.approx([force, density], rel=1e-4)
+
+
+def test_what_is_unknown_stays_unknown():
+    scores = scores_of({FORCE: np.array([0.0, np.nan]), "gap": np.ones(2)}, 2)
+    assert np.isnan(scores).tolist() == [[True, True, False, True], [True] * 4]
+    assert np.isfinite(scores[0, 2])
+
+
+def test_costs_do_not_go_with_nature_within_a_prototype():
+    random = np.random.default_rng(0)
+    n = 400
+    prototype, is_metal = random.integers(0, 40, n), random.random(n) < 0.3
+    # of every prototype a level of its own, which goes with nature, too
+    level = random.normal(size=(40, 2))
+    nature = 5 * level[prototype] + random.normal(size=(n, 2))
+    slope = np.where(is_metal[:, None], [0.5, -1.0], [2.0, 0.3])
+    rest = random.normal(size=n)
+    cost = level[prototype].sum(axis=1) + (slope * nature).sum(axis=1) + 0.01 * rest
+    found = slopes(Verdict(cost, nature), is_metal, prototype)
+    np.testing.assert_allclose(found, [[2.0, 0.3], [0.5, -1.0]], atol=0.01)
+
+
+def test_of_single_crystals_no_slope_is_learnt(critic):
+    verdict = Verdict(np.array([1.0, 2.0]), np.array([[0.0, 1.0], [3.0, 2.0]]))
+    is_metal = np.array([False, True])
+    assert not slopes(verdict, is_metal, np.array([0, 1])).any()
+    np.testing.assert_array_equal(critic.costs(verdict, is_metal), verdict.cost)

@@ -1,0 +1,165 @@
+"""Critic and relaxer learn from computed crystals, and nothing else changes."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from crystalgen.config import as_plain
+from crystalgen.errors import TrainingError
+from crystalgen.generation.weights import load_weights
+from crystalgen.model.autoencoder import CrystalAutoencoder
+from crystalgen.model.checkpoint import load_checkpoint, save_checkpoint
+from crystalgen.model.critic import ABOVE_HULL
+from crystalgen.model.statistics import count_statistics
+from crystalgen.representation.prototype import prototypes_of
+from crystalgen.training.config import TrainConfig
+from crystalgen.training.machine import Machine
+from crystalgen.training.run import RunConfig, train_run
+from crystalgen.training.teaching import (
+    examples_of,
+    save_taught,
+    teach_critic,
+    teach_relaxer,
+)
+
+CONFIG = TrainConfig(
+    steps=6, orbits_per_batch=24, warmup_steps=2, ema_decay=0.5, device="cpu"
+)
+
+
+@pytest.fixture(scope="module")
+def drawn(tables):
+    n = len(tables[0])
+    return replace(tables[0], properties={ABOVE_HULL: np.linspace(0, 0.3, n)})
+
+
+@pytest.fixture(scope="module")
+def statistics(tables):
+    return count_statistics(*tables)
+
+
+def save(path, config, statistics):
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        model = CrystalAutoencoder(config, statistics)
+    settings = {"model": as_plain(config), "objective": {}}
+    save_checkpoint(path, model.state_dict(), settings)
+    return load_checkpoint(path)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tiny_config, statistics, tmp_path_factory):
+    config = replace(tiny_config, relaxer_width=8, relaxer_layers=2, critic_width=8)
+    folder = tmp_path_factory.mktemp("untaught")
+    return save(folder / "untaught.safetensors", config, statistics)
+
+
+def critic_reports(checkpoint, drawn, out, *, n=None):
+    found = []
+    for report in teach_critic(
+        checkpoint, drawn, [drawn], drawn, CONFIG, Machine(), out=out
+    ):
+        found.append(report)
+        if len(found) == n:
+            break
+    return found
+
+
+def relaxer_reports(checkpoint, drawn, out, *, n=None):
+    found = []
+    for report in teach_relaxer(
+        checkpoint, drawn, [drawn], drawn, CONFIG, Machine(), out=out
+    ):
+        found.append(report)
+        if len(found) == n:
+            break
+    return found
+
+
+@pytest.fixture(scope="module")
+def taught(checkpoint, drawn, tmp_path_factory):
+    """The file after both parts, and what they reported."""
+    out = tmp_path_factory.mktemp("taught")
+    parts = critic_reports(checkpoint, drawn, out)
+    parts += relaxer_reports(checkpoint, drawn, out)
+    save_taught(checkpoint, drawn, out)
+    return out / "model.safetensors", parts
+
+
+def test_both_parts_report_their_steps(taught):
+    _, parts = taught
+    assert [each.part for each in parts] == ["critic"] * 6 + ["relaxer"] * 6
+    assert "largest_force" in parts[5].validation
+    assert "shift_error" in parts[-1].validation
+
+
+def test_only_critic_and_relaxer_change(taught, checkpoint):
+    after = load_checkpoint(taught[0])
+    added = after.tensors.keys() - checkpoint.tensors.keys()
+    changed = {
+        name
+        for name, tensor in checkpoint.tensors.items()
+        if not torch.equal(after.tensors[name], tensor)
+    }
+    assert added
+    assert changed
+    assert all(name.startswith("generative.critic.") for name in added)
+    assert all(name.startswith("generative.relaxer.") for name in changed)
+    for part in ("critic_taught", "relaxer_taught"):
+        assert after.config[part]["steps"] == CONFIG.steps
+
+
+def test_without_relaxed_crystals_the_relaxer_stays(checkpoint, drawn, tmp_path):
+    critic_reports(checkpoint, drawn, tmp_path)
+    save_taught(checkpoint, drawn, tmp_path)
+    after = load_checkpoint(tmp_path / "model.safetensors")
+    for name, tensor in checkpoint.tensors.items():
+        assert torch.equal(after.tensors[name], tensor)
+
+
+@pytest.mark.parametrize("n", [2, 5])
+def test_either_part_resumes_bit_for_bit(checkpoint, drawn, taught, tmp_path, n):
+    for part in (critic_reports, relaxer_reports):
+        part(checkpoint, drawn, tmp_path, n=n)
+        assert len(part(checkpoint, drawn, tmp_path)) == CONFIG.steps - n
+        assert part(checkpoint, drawn, tmp_path) == []
+    save_taught(checkpoint, drawn, tmp_path)
+    again = load_checkpoint(tmp_path / "model.safetensors").tensors
+    expected = load_checkpoint(taught[0]).tensors
+    assert all(torch.equal(again[name], each) for name, each in expected.items())
+
+
+def test_taught_weights_can_be_taught_again(taught, drawn, tmp_path):
+    critic_reports(load_checkpoint(taught[0]), drawn, tmp_path)
+    save_taught(load_checkpoint(taught[0]), drawn, tmp_path)
+    assert load_weights(tmp_path / "model.safetensors").networks.critic is not None
+
+
+def test_weights_without_a_relaxer_are_refused(
+    tiny_config, statistics, drawn, tmp_path
+):
+    config = replace(tiny_config, relaxer_layers=0)
+    without = save(tmp_path / "without.safetensors", config, statistics)
+    with pytest.raises(TrainingError, match="relaxer_layers"):
+        relaxer_reports(without, drawn, tmp_path)
+
+
+def test_real_crystals_are_known_as_they_were_learnt(drawn, statistics):
+    both = examples_of(drawn, [drawn], statistics.vocabulary)
+    n = len(drawn)
+    assert len(both) == 2 * n
+    labels = [statistics.vocabulary.label(each) for each in prototypes_of(drawn)]
+    np.testing.assert_array_equal(both.centre[:n], [label[1] for label in labels])
+    learnt = [
+        statistics.vocabulary.training_label(each) for each in prototypes_of(drawn)
+    ]
+    np.testing.assert_array_equal(both.centre[n:], [label[1] for label in learnt])
+    np.testing.assert_array_equal(both.prototype[n:], [label[0] for label in learnt])
+
+
+def test_a_run_from_nothing_has_no_critic(tiny_config, tables, tmp_path):
+    config = RunConfig(model=replace(tiny_config, critic_layers=2), train=CONFIG)
+    with pytest.raises(TrainingError, match="crystalgen teach"):
+        next(train_run(config, tables, None, tmp_path))
