@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float64, Int
 from torch import Tensor
 
-from crystalgen.generation.relaxation import AT_REST, Relaxed, relax
+from crystalgen.generation.relaxation import Relaxed, relax
 from crystalgen.model.autoencoder import GenerativeNetworks
 from crystalgen.model.batch import Templates
 from crystalgen.model.cell import lattice_features, lattice_parameters
@@ -23,6 +23,8 @@ from crystalgen.symmetry.wyckoff import crystal_system
 LIKELY = 0.5
 """Probability of the usual family from which on others are tried only for crystals that
 do not come to rest."""
+RESTLESS = 0.03
+"""Å; crystals that move by more in their last step try further families."""
 WORTH_TRYING = 0.1
 """Probability of a family from which on it is tried."""
 USUAL = 0.6
@@ -160,7 +162,7 @@ def _worth_trying(
 ) -> list[tuple[int, int]]:
     """Crystals and which of the further families of each to try."""
     usual = np.exp([each[0] for each in odds])
-    is_asked = is_open & ((found.unrest > AT_REST) | (usual <= LIKELY))
+    is_asked = is_open & ((found.unrest > RESTLESS) | (usual <= LIKELY))
     return [
         (row, which)
         for row in np.flatnonzero(is_asked).tolist()

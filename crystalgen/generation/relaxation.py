@@ -33,7 +33,7 @@ from crystalgen.model.tables import symmetry_tables
 from crystalgen.symmetry.lattice import constrain, lattice_matrix
 from crystalgen.symmetry.wyckoff import crystal_system
 
-MAX_STEPS = 4
+MAX_STEPS = 6
 """Most steps of the relaxer from what was decoded; more mend little."""
 OVERSHOOT = 1.4
 """How far a crystal goes that still has a long way to go after the first step, in terms
@@ -41,7 +41,7 @@ of what the relaxer says: it names the mean of what the crystal may be, which is
 than most of it (successive over-relaxation)."""
 LONG_STEP = 0.05
 """Å; shorter steps are gone as they are."""
-AT_REST = 0.03
+AT_REST = 0.015
 """Å; crystals that move by less in a step move no more."""
 MAX_GROWTH = 0.4
 """Change of the logarithm of the volume beyond which a crystal is left as it was."""

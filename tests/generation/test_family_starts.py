@@ -7,13 +7,14 @@ import torch
 from hypothesis import given, settings, strategies as st
 
 from crystalgen.generation.family_starts import (
+    RESTLESS,
     USUAL,
     families_of,
     family_odds,
     in_family,
     try_families,
 )
-from crystalgen.generation.relaxation import AT_REST, Relaxed
+from crystalgen.generation.relaxation import Relaxed
 from crystalgen.generation.template_draw import to_templates
 from crystalgen.model.families import Families, FamilyArrays
 from crystalgen.model.family_elements import FamilyElementArrays, FamilyElements
@@ -87,7 +88,7 @@ def test_a_family_changes_the_shape_and_keeps_the_volume(rutile, edge, height, n
 def test_only_restless_crystals_without_codes_are_tried(rutile):
     networks, templates = rutile
     assert families_of(networks, templates) == [range(2)] * 4
-    earlier = before([AT_REST, 0.2, np.inf, np.inf])
+    earlier = before([RESTLESS, 0.2, np.inf, np.inf])
     species = torch.tensor([[22, 8]] * 4)
     is_open = np.array([True, True, False, True])
     with torch.no_grad():
