@@ -38,16 +38,26 @@ def main() -> None:
     parser.add_argument(
         "--counted-on", type=Path, help="cache of the training crystals"
     )
+    parser.add_argument(
+        "--species-temperature", type=float, help="see [model] in docs/training.md"
+    )
     parser.add_argument("--out", type=Path, help="a file, rather than in the package")
     arguments = parser.parse_args()
     trained = load_checkpoint(arguments.checkpoint)
     tensors: Mapping[str, Tensor] = trained.tensors
     if arguments.counted_on:
         tensors = with_geometries(tensors, read_cache(arguments.counted_on)[0])
+    config = trained.config
+    if arguments.species_temperature:
+        model = {
+            **config["model"],
+            "species_temperature": arguments.species_temperature,
+        }
+        config = {**config, "model": model}
     save_checkpoint(
         arguments.out or WEIGHTS / f"{arguments.name}.safetensors",
         tensors,
-        trained.config,
+        config,
         metadata={**trained.metadata, "name": arguments.name},
         dtype=torch.float16,
     )

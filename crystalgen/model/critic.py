@@ -5,9 +5,9 @@ of several compositions can be taken at the price of no geometry. Good are those
 the hull whose geometry will be near rest. It learns from crystals of known energies and
 forces, real and drawn ones: see `crystalgen.training.teaching`.
 
-Of what it says, the part that goes with density and electronegativity is left out, as
-measured on drawn crystals of the same prototypes. So the choice leaves densities, and
-oxides, halides and others, as they are drawn.
+Of what it says, the part that goes with density, electronegativity and the share of
+oxygen is left out, as measured on drawn crystals of the same prototypes. So the choice
+leaves densities, and oxides, halides and others, nearly as they are drawn.
 """
 
 import math
@@ -40,7 +40,8 @@ SMALL_ENERGY = 0.1
 """eV/atom above the hull, up to which differences count in full."""
 SMALL_FORCE = 0.02
 """eV/Å, below which crystals are at rest."""
-N_FEATURES = 2
+OXYGEN = 8
+N_FEATURES = 3
 """Of a crystal's nature, see `Verdict`."""
 
 
@@ -50,9 +51,9 @@ class Verdict(NamedTuple):
     cost: Float64[np.ndarray, " crystals"]
     """Sum of the scores of the energy above the hull and of the largest force."""
     nature: Float64[np.ndarray, "crystals features"]
-    """What choices shall not change: natural logarithm of the density in g/cm³, and
-    mean of the electronegativity of the atoms, in steps of
-    `crystalgen.representation.periodic_table`."""
+    """What choices shall not change: natural logarithm of the density in g/cm³, mean
+    of the electronegativity of the atoms, in steps of
+    `crystalgen.representation.periodic_table`, and share of oxygen."""
 
 
 class Critic(nn.Module):
@@ -118,7 +119,8 @@ class Critic(nn.Module):
         atoms = self.multiplicity[templates.position] * templates.present
         negativity = (self.places[elements][..., 0] * atoms).sum(1) / atoms.sum(1)
         above, _, force, density = self(templates, species).T
-        nature = torch.stack([density, negativity], dim=1)
+        oxygen = ((elements == OXYGEN) * atoms).sum(1) / atoms.sum(1)
+        nature = torch.stack([density, negativity, oxygen], dim=1)
         return Verdict(
             (above + force).double().cpu().numpy(), nature.double().cpu().numpy()
         )

@@ -2,6 +2,7 @@
 
 import hashlib
 import struct
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from crystalgen.symmetry.lattice import lattice_matrix
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FOLDER = Path(str(files("crystalgen.model") / "weights"))
-LARGEST = {"mp-20": 12_000_000}
+LARGEST = {"mp-20": 13_000_000}
 """Bytes that a file may have; 5 MB unless stated."""
 
 
@@ -58,7 +59,9 @@ def test_their_identity_is_the_hash_of_their_tensors(name):
 @pytest.mark.parametrize("name", packaged_weights())
 def test_they_were_made_by_the_recipe_among_the_examples(name):
     recipe = read_run_file(EXAMPLES / f"{name}.toml")
-    assert load_weights(Path(name)).config == recipe.model
+    found = load_weights(Path(name)).config
+    # a critic is taught to finished weights
+    assert replace(found, critic_layers=0) == recipe.model
     # weights older than a setting were trained without what it weighs
     objective = load_checkpoint(file_of(name)).config["objective"]
     assert objective.items() <= as_plain(recipe.objective).items()

@@ -11,11 +11,13 @@ from crystalgen.model.critic import (
     DENSITY,
     FORCE,
     FORMATION,
+    N_FEATURES,
     Critic,
     Verdict,
     scores_of,
     slopes,
 )
+from crystalgen.representation.periodic_table import element_places
 
 
 @pytest.fixture(scope="module")
@@ -70,17 +72,30 @@ def test_costs_do_not_go_with_nature_within_a_prototype():
     n = 400
     prototype, is_metal = random.integers(0, 40, n), random.random(n) < 0.3
     # of every prototype a level of its own, which goes with nature, too
-    level = random.normal(size=(40, 2))
-    nature = 5 * level[prototype] + random.normal(size=(n, 2))
-    slope = np.where(is_metal[:, None], [0.5, -1.0], [2.0, 0.3])
+    level = random.normal(size=(40, N_FEATURES))
+    nature = 5 * level[prototype] + random.normal(size=(n, N_FEATURES))
+    expected = [[2.0, 0.3, 0.0], [0.5, -1.0, 0.7]]
+    slope = np.where(is_metal[:, None], expected[1], expected[0])
     rest = random.normal(size=n)
     cost = level[prototype].sum(axis=1) + (slope * nature).sum(axis=1) + 0.01 * rest
     found = slopes(Verdict(cost, nature), is_metal, prototype)
-    np.testing.assert_allclose(found, [[2.0, 0.3], [0.5, -1.0]], atol=0.01)
+    np.testing.assert_allclose(found, expected, atol=0.01)
 
 
 def test_of_single_crystals_no_slope_is_learnt(critic):
-    verdict = Verdict(np.array([1.0, 2.0]), np.array([[0.0, 1.0], [3.0, 2.0]]))
+    verdict = Verdict(np.array([1.0, 2.0]), np.eye(2, N_FEATURES))
     is_metal = np.array([False, True])
     assert not slopes(verdict, is_metal, np.array([0, 1])).any()
     np.testing.assert_array_equal(critic.costs(verdict, is_metal), verdict.cost)
+
+
+def test_nature_is_what_the_crystal_is_made_of(critic, batch, crystals):
+    nature = critic.judge(batch.templates, batch.species).nature
+    shares = [each.composition.get(8, 0) / each.n_atoms for each in crystals]
+    np.testing.assert_allclose(nature[:, 2], shares, rtol=1e-6)
+    places = element_places()[:, 0]
+    means = [
+        sum(places[z] * n for z, n in each.composition.items()) / each.n_atoms
+        for each in crystals
+    ]
+    np.testing.assert_allclose(nature[:, 1], means, rtol=1e-5)
