@@ -38,6 +38,7 @@ from crystalgen.training.loop import never
 from crystalgen.training.machine import Machine
 from crystalgen.training.objective import AutoencoderProblem, ObjectiveConfig
 from crystalgen.training.relaxing import NO_RELAXER, relaxer_problem
+from crystalgen.training.run import check_sizes
 
 CRITIC, RELAXER = "critic", "relaxer"
 """The parts, and their folders inside that of the run."""
@@ -72,11 +73,13 @@ def teach_critic(
         stop: Asked once per step; at true the run is saved and ends.
 
     Raises:
-        TrainingError: A loss is not finite.
+        TrainingError: A crystal is too large, or a loss is not finite.
         CheckpointError: The state does not belong to this run, or a file cannot be
             written.
     """
     model = with_critic(checkpoint)
+    for table in (drawn, *real, held_out):
+        check_sizes(table, model)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         critic = Critic(model)
@@ -118,13 +121,16 @@ def teach_relaxer(
         stop: Asked once per step; at true the run is saved and ends.
 
     Raises:
-        TrainingError: The weights have no relaxer, or a loss is not finite.
+        TrainingError: The weights have no relaxer, a crystal is too large, or a loss is
+            not finite.
         CheckpointError: The state does not belong to this run, or a file cannot be
             written.
     """
     settings = build(ModelConfig, checkpoint.config["model"], where=checkpoint.name)
     if not settings.relaxer_layers:
         raise TrainingError(f"{checkpoint.name}: {NO_RELAXER}")
+    for table in (relaxed, *real, held_out):
+        check_sizes(table, settings)
     statistics = Statistics.from_tensors(under(checkpoint, f"{ALL}statistics."))
     model = CrystalAutoencoder(settings, statistics)
     model.load_state_dict(checkpoint.tensors)

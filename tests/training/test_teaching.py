@@ -146,6 +146,16 @@ def test_weights_without_a_relaxer_are_refused(
         relaxer_reports(without, drawn, tmp_path)
 
 
+def test_crystals_too_large_for_the_networks_are_refused(
+    tiny_config, statistics, drawn, tmp_path
+):
+    config = replace(tiny_config, max_orbits=2, critic_width=8)
+    small = save(tmp_path / "small.safetensors", config, statistics)
+    for part in (critic_reports, relaxer_reports):
+        with pytest.raises(TrainingError, match="orbits"):
+            part(small, drawn, tmp_path)
+
+
 def test_real_crystals_are_known_as_they_were_learnt(drawn, statistics):
     both = examples_of(drawn, [drawn], statistics.vocabulary)
     n = len(drawn)
