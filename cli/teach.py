@@ -102,10 +102,8 @@ def teach(
 
     for part in (CRITIC, RELAXER):
         check_folder(out / part, resume=resume)
-    is_first, n_processes = (
-        int(os.environ.get("RANK", "0")) == 0,
-        int(os.environ.get("WORLD_SIZE", "1")),
-    )
+    is_first = int(os.environ.get("RANK", "0")) == 0
+    n_processes = int(os.environ.get("WORLD_SIZE", "1"))
     console = Console(stderr=True, quiet=not is_first)
     weights = read_weights(checkpoint)
     drawn = split_off(read_labelled(run, energies), seed)
