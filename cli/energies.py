@@ -20,7 +20,7 @@ from crystalgen.model.critic import ABOVE_HULL, TARGETS
 from crystalgen.representation.table import CrystalTable
 
 FEWEST = 100
-"""Crystals of known energy, below which there is nothing to learn."""
+"""Crystals, below which there is nothing to learn."""
 
 
 def read_labelled(run: Path, table: Path) -> CrystalTable:
@@ -56,7 +56,7 @@ def split_off(table: CrystalTable, seed: int) -> tuple[CrystalTable, CrystalTabl
     """
     if len(table) < FEWEST:
         raise DatasetError(
-            f"{len(table)} crystals of known energy; expected at least {FEWEST}"
+            f"{len(table)} crystals to learn from; expected at least {FEWEST}"
         )
     order = np.random.default_rng(seed).permutation(len(table))
     n_held_out = len(table) // 10
@@ -95,6 +95,19 @@ def _number(value: Any) -> float:  # noqa: ANN401
     return math.nan if value in (None, "") else float(value)
 
 
+def _row(path: Path, number: int, line: str) -> Mapping[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        row = None
+    if not isinstance(row, dict):
+        raise DatasetError(
+            f"{path}:{number}: got {line.strip()[:40]!r}; expected a JSON object, or a"
+            " table with a header and a name that ends in .csv"
+        )
+    return row
+
+
 def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -103,9 +116,7 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
                 yield from ((reader.line_num, row) for row in reader)
                 return
             for number, line in enumerate(file, start=1):
-                row = json.loads(line)
-                if not isinstance(row, dict):
-                    raise ValueError("not a JSON object")
-                yield number, row
+                if line.strip():
+                    yield number, _row(path, number, line)
     except (OSError, ValueError, csv.Error) as error:
         raise DatasetError(f"{path}: cannot be read ({error})") from error

@@ -44,15 +44,7 @@ class TemplateDraw:
     def rows(self, indices: Int[np.ndarray, " some"]) -> Templates:
         """Some of the templates, without needless padding."""
         chosen = torch.from_numpy(np.asarray(indices, dtype=np.int64))
-        position = self.templates.position[chosen]
-        width = int((position > 0).sum(dim=1).max())
-        return Templates(
-            space_group=self.templates.space_group[chosen],
-            position=position[:, :width],
-            role=self.templates.role[chosen, :width],
-            prototype=self.templates.prototype[chosen],
-            centre=self.templates.centre[chosen],
-        )
+        return self.templates.rows(chosen).trimmed()
 
 
 def to_templates(

@@ -15,7 +15,11 @@ from crystalgen.errors import CheckpointError, RequestError
 from crystalgen.generation.contacts import distance_limits, without_bonds_of_anions
 from crystalgen.generation.template_draw import to_templates
 from crystalgen.model.autoencoder import CrystalAutoencoder, GenerativeNetworks
-from crystalgen.model.checkpoint import Checkpoint, load_checkpoint
+from crystalgen.model.checkpoint import (
+    Checkpoint,
+    load_checkpoint,
+    tensors_under,
+)
 from crystalgen.model.conditioned_draws import Meanings, code_meanings
 from crystalgen.model.config import ModelConfig
 from crystalgen.model.statistics import Statistics
@@ -177,9 +181,11 @@ def _fill(checkpoint: Checkpoint, *, where: str, device: str) -> Weights:
         # weights older than relaxers have none
         settings = {"relaxer_layers": 0, **checkpoint.config["model"]}
         config = build(ModelConfig, settings, where=f"{where} [model]")
-        statistics = Statistics.from_tensors(_under(checkpoint.tensors, _STATISTICS))
+        statistics = Statistics.from_tensors(
+            tensors_under(checkpoint.tensors, _STATISTICS)
+        )
         networks = GenerativeNetworks(config, statistics)
-        networks.load_state_dict(_under(checkpoint.tensors, _GENERATIVE))
+        networks.load_state_dict(tensors_under(checkpoint.tensors, _GENERATIVE))
     except (KeyError, RuntimeError) as error:
         raise CheckpointError(
             f"{where}: its tensors do not fit this version's networks ({error}); "
@@ -193,14 +199,6 @@ def _fill(checkpoint: Checkpoint, *, where: str, device: str) -> Weights:
         device=place,
         tensors=checkpoint.tensors,
     )
-
-
-def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {
-        name.removeprefix(prefix): tensor
-        for name, tensor in tensors.items()
-        if name.startswith(prefix)
-    }
 
 
 def _device(name: str) -> torch.device:

@@ -1,6 +1,6 @@
 """Crystals as padded tensors: what every network reads."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -49,6 +49,13 @@ class Templates:
     def rows(self, which: Int[Tensor, " some"]) -> "Templates":
         """Some of the templates, in the order asked for."""
         return Templates(**{f.name: getattr(self, f.name)[which] for f in fields(self)})
+
+    def trimmed(self) -> "Templates":
+        """The same templates without needless padding."""
+        width = int(self.present.sum(dim=1).max())
+        return replace(
+            self, position=self.position[:, :width], role=self.role[:, :width]
+        )
 
     def to(self, device: torch.device) -> "Templates":
         """The same templates on another device."""

@@ -149,6 +149,15 @@ def load_checkpoint(path: Path, *, kind: Kind = "model") -> Checkpoint:
     )
 
 
+def tensors_under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Those whose names begin with a prefix, by the rest of their names."""
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file under a temporary name, sync it and rename it into place.
 

@@ -41,6 +41,7 @@ SMALL_ENERGY = 0.1
 SMALL_FORCE = 0.02
 """eV/Å, below which crystals are at rest."""
 OXYGEN = 8
+"""Its atomic number."""
 N_FEATURES = 3
 """Of a crystal's nature, see `Verdict`."""
 
@@ -99,8 +100,7 @@ class Critic(nn.Module):
             species: Atomic number of each role; 0 is padding.
         """
         elements = species.gather(1, templates.role)
-        atoms = self.multiplicity[templates.position] * templates.present
-        share = (atoms / atoms.sum(dim=1, keepdim=True)).float()[..., None]
+        share = self._shares(templates)[..., None]
         orbits = (
             self.template(templates)
             + self.species(elements)
@@ -114,16 +114,25 @@ class Critic(nn.Module):
     def judge(
         self, templates: Templates, species: Int[Tensor, "crystals roles"]
     ) -> Verdict:
-        """What crystals will probably be like."""
-        elements = species.gather(1, templates.role)
-        atoms = self.multiplicity[templates.position] * templates.present
-        negativity = (self.places[elements][..., 0] * atoms).sum(1) / atoms.sum(1)
+        """What crystals will probably be like.
+
+        Args:
+            templates: Groups, positions and roles.
+            species: Atomic number of each role; 0 is padding.
+        """
+        elements, shares = species.gather(1, templates.role), self._shares(templates)
+        negativity = (self.places[elements][..., 0] * shares).sum(dim=1)
+        oxygen = ((elements == OXYGEN) * shares).sum(dim=1)
         above, _, force, density = self(templates, species).T
-        oxygen = ((elements == OXYGEN) * atoms).sum(1) / atoms.sum(1)
         nature = torch.stack([density, negativity, oxygen], dim=1)
         return Verdict(
             (above + force).double().cpu().numpy(), nature.double().cpu().numpy()
         )
+
+    def _shares(self, templates: Templates) -> Float[Tensor, "crystals orbits"]:
+        """Share of the crystal's atoms that is on each orbit; 0 on padding."""
+        atoms = self.multiplicity[templates.position] * templates.present
+        return (atoms / atoms.sum(dim=1, keepdim=True)).float()
 
     def costs(
         self, verdict: Verdict, is_metal: Bool[np.ndarray, " crystals"]

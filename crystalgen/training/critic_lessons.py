@@ -48,17 +48,10 @@ class Lessons:
 
     def rows(self, which: Int[Tensor, " some"]) -> "Lessons":
         """Some of them, without needless padding."""
-        templates = self.templates.rows(which)
-        n_orbits = int(templates.present.sum(dim=1).max())
+        templates = self.templates.rows(which).trimmed()
         n_roles = int(templates.role.max()) + 1
         return Lessons(
-            templates=Templates(
-                space_group=templates.space_group,
-                position=templates.position[:, :n_orbits],
-                role=templates.role[:, :n_orbits],
-                prototype=templates.prototype,
-                centre=templates.centre,
-            ),
+            templates=templates,
             species=self.species[which, :n_roles],
             scores=self.scores[which],
         )

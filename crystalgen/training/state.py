@@ -19,7 +19,11 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from crystalgen.errors import CheckpointError
-from crystalgen.model.checkpoint import load_checkpoint, save_checkpoint
+from crystalgen.model.checkpoint import (
+    load_checkpoint,
+    save_checkpoint,
+    tensors_under,
+)
 from crystalgen.model.relaxer import Relaxer
 from crystalgen.training.config import TrainConfig
 
@@ -178,8 +182,8 @@ def load_state(path: Path, state: TrainState, settings: Mapping[str, Any]) -> No
             "set it back to resume, or start in another folder"
         )
     tensors = checkpoint.tensors
-    model_tensors = _under("model/", tensors)
-    averages = _under("average/", tensors)
+    model_tensors = tensors_under(tensors, "model/")
+    averages = tensors_under(tensors, "average/")
     if model_tensors.keys() != state.model.state_dict().keys():
         different = model_tensors.keys() ^ state.model.state_dict().keys()
         raise CheckpointError(
@@ -219,11 +223,3 @@ def _load_moments(
             # fresh memory, aligned as PyTorch aligns its own
             like = torch.empty_like(saved, device=parameter.device)
             optimizer.state[parameter][key] = like.copy_(saved)
-
-
-def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {
-        name.removeprefix(prefix): tensor
-        for name, tensor in tensors.items()
-        if name.startswith(prefix)
-    }

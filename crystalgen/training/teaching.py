@@ -13,13 +13,17 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float64
-from torch import Tensor
 
 from crystalgen.config import as_plain, build
 from crystalgen.errors import TrainingError
 from crystalgen.graphs.table import GraphTable
 from crystalgen.model.autoencoder import CrystalAutoencoder
-from crystalgen.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from crystalgen.model.checkpoint import (
+    Checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+    tensors_under,
+)
 from crystalgen.model.collate import Examples, label_examples
 from crystalgen.model.config import ModelConfig
 from crystalgen.model.critic import Critic, Verdict, slopes
@@ -126,12 +130,14 @@ def teach_relaxer(
         CheckpointError: The state does not belong to this run, or a file cannot be
             written.
     """
-    settings = build(ModelConfig, checkpoint.config["model"], where=checkpoint.name)
+    settings = _settings(checkpoint)
     if not settings.relaxer_layers:
         raise TrainingError(f"{checkpoint.name}: {NO_RELAXER}")
     for table in (relaxed, *real, held_out):
         check_sizes(table, settings)
-    statistics = Statistics.from_tensors(under(checkpoint, f"{ALL}statistics."))
+    statistics = Statistics.from_tensors(
+        tensors_under(checkpoint.tensors, f"{ALL}statistics.")
+    )
     model = CrystalAutoencoder(settings, statistics)
     model.load_state_dict(checkpoint.tensors)
     for name, parameter in model.named_parameters():
@@ -196,18 +202,14 @@ def save_taught(checkpoint: Checkpoint, drawn: CrystalTable | None, out: Path) -
 
 def with_critic(checkpoint: Checkpoint) -> ModelConfig:
     """Shape of the networks, with a critic."""
-    settings = {"critic_layers": 0, **checkpoint.config["model"]}
-    settings["critic_layers"] = settings["critic_layers"] or LAYERS
+    settings = _settings(checkpoint)
+    return replace(settings, critic_layers=settings.critic_layers or LAYERS)
+
+
+def _settings(checkpoint: Checkpoint) -> ModelConfig:
+    # weights older than relaxers have none
+    settings = {"relaxer_layers": 0, **checkpoint.config["model"]}
     return build(ModelConfig, settings, where=f"{checkpoint.name} [model]")
-
-
-def under(checkpoint: Checkpoint, prefix: str) -> dict[str, Tensor]:
-    """The tensors whose names begin so, by the rest of their names."""
-    return {
-        name.removeprefix(prefix): tensor
-        for name, tensor in checkpoint.tensors.items()
-        if name.startswith(prefix)
-    }
 
 
 def examples_of(
@@ -251,7 +253,12 @@ def examples_of(
 
 
 def judge(critic: Critic, problem: CriticProblem) -> Verdict:
-    """What the critic says of crystals."""
+    """What the critic says of crystals.
+
+    Args:
+        critic: On any device; it is put into evaluation mode.
+        problem: The crystals; their scores do not matter.
+    """
     lessons, device = problem.lessons, next(critic.parameters()).device
     critic.eval()
     found = [

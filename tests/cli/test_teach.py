@@ -102,6 +102,14 @@ def test_tables_that_do_not_fit_are_refused(teach, tmp_path, text, expected):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_line_that_is_no_row_is_named_with_its_place(teach, tmp_path):
+    table = tmp_path / "energies.jsonl"
+    table.write_text('{"id": "c1", "e_above_hull": 0.1}\n\nid,e_above_hull\n')
+    result = teach(table)
+    assert result.exit_code == 1
+    assert "energies.jsonl:3: got 'id,e_above_hull'" in " ".join(result.output.split())
+
+
 def test_a_missing_table_is_named(teach, tmp_path):
     result = teach(tmp_path / "nowhere.csv")
     assert result.exit_code == 1
