@@ -13,6 +13,8 @@ from crystalgen.representation.neutrality import are_metals
 
 SPECIES_DRAWN = (1, 3, 6, 6, 6)
 """Compositions drawn for each row in each round, or more if there is a choice."""
+ROWS_TOGETHER = 32
+"""Rows whose compositions are drawn in one batch, at least."""
 CLASS_ROUNDS = 4
 """Rounds in which metals stay metals, and other compounds what they are."""
 
@@ -23,8 +25,27 @@ def choose_species(block: Block, rows: list[Row], number: int) -> None:
     Of several it takes those that the critic thinks best, without one the first.
     """
     waiting = np.flatnonzero([row.composition is None for row in rows])
-    if not len(waiting):
-        return
+    n_orbits = block.templates.templates.present.sum(dim=1).numpy()[waiting]
+    for alike in _by_size(n_orbits):
+        _choose_some(block, rows, waiting[alike], number)
+
+
+def _by_size(n_orbits: Int[np.ndarray, " rows"]) -> list[Int[np.ndarray, " some"]]:
+    """Rows of like size together: what is small is not padded to what is large."""
+    order = np.argsort(n_orbits, kind="stable")
+    groups: list[Int[np.ndarray, " some"]] = []
+    while len(order):
+        limit = n_orbits[order[:ROWS_TOGETHER][-1]]
+        n_in = int(np.searchsorted(n_orbits[order], limit, side="right"))
+        n_in = n_in if len(order) - n_in >= ROWS_TOGETHER else len(order)
+        groups.append(np.sort(order[:n_in]))
+        order = order[n_in:]
+    return groups
+
+
+def _choose_some(
+    block: Block, rows: list[Row], waiting: Int[np.ndarray, " some"], number: int
+) -> None:
     in_rounds = tuple(max(each, block.choices) for each in SPECIES_DRAWN)
     n_drawn = 1 if block.has_settled_elements else in_rounds[number]
     numbers = attempts_of(block, in_rounds, number)[:n_drawn]

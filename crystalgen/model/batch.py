@@ -57,6 +57,15 @@ class Templates:
             self, position=self.position[:, :width], role=self.role[:, :width]
         )
 
+    def distinct(self) -> tuple["Templates", Int[Tensor, " crystals"]]:
+        """Each template once, and which of them every crystal has."""
+        columns = [getattr(self, f.name) for f in fields(self)]
+        whole = torch.cat([each.reshape(len(each), -1) for each in columns], dim=1)
+        _, which = whole.unique(dim=0, return_inverse=True)
+        place = torch.arange(len(which), device=which.device)
+        first = which.new_zeros(int(which.max()) + 1).scatter(0, which, place)
+        return self.rows(first), which
+
     def to(self, device: torch.device) -> "Templates":
         """The same templates on another device."""
         return Templates(**_moved(self, device))

@@ -141,9 +141,12 @@ def species_reader(
 ) -> tuple[CodeReader, Float[Tensor, "crystals roles channels"]]:
     """The prior of species codes, and what it is told of each role."""
     prior = networks.species_prior
-    return code_reader(
-        prior.codes, partial(prior.context, templates, n_roles), guidance
-    )
+    if guidance is not None:
+        context = partial(prior.context, templates, n_roles)
+        return code_reader(prior.codes, context, guidance)
+    # many draws of a batch are on the same templates
+    distinct, which = templates.distinct()
+    return prior.codes, prior.context(distinct, n_roles)[which]
 
 
 def draw_elements(

@@ -39,6 +39,19 @@ def test_membership_averages_over_the_orbits_of_each_role(templates):
             assert torch.equal(membership[row, role] > 0, members)
 
 
+@settings(max_examples=20)
+@given(templates=templates())
+def test_distinct_templates_give_back_all(templates):
+    twice = templates.rows(torch.arange(len(templates.role)).repeat(2))
+    distinct, which = twice.distinct()
+    assert torch.equal(which[: len(templates.role)], which[len(templates.role) :])
+    again = distinct.rows(which)
+    for name in ("space_group", "position", "role", "prototype", "centre"):
+        assert torch.equal(getattr(again, name), getattr(twice, name))
+    different = torch.cat([templates.position, templates.role], dim=1).unique(dim=0)
+    assert len(distinct.role) == len(different)
+
+
 def test_moving_a_batch_keeps_everything(examples):
     batch = collate(examples, torch.arange(3).numpy())
     moved = batch.to(torch.device("cpu"))
