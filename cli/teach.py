@@ -65,6 +65,15 @@ def teach(
         int, typer.Option(min=0, help="Of the critic; 0 keeps the one that is there.")
     ] = 3000,
     relaxer_steps: Annotated[int, typer.Option(min=1, help="Of the relaxer.")] = 1500,
+    blend: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Share of the taught relaxer; the rest is as it was before. Less than"
+            " 1 where few crystals were relaxed.",
+        ),
+    ] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="Of all that is drawn.")] = 0,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")
@@ -78,9 +87,10 @@ def teach(
     A network, the critic, learns to tell from the elements on the positions how far
     above the hull a crystal lies and how large its forces are. Generation then takes
     the best of several compositions. If crystals were relaxed, the relaxer learns, too,
-    where they come to rest. All other networks stay as they are. The energies may be of
-    any method, of the crystals as they were drawn; some thousands are needed. A tenth
-    of all crystals is held out to validate on. Several processes:
+    where they come to rest. Weights that were taught before go on to learn. All other
+    networks stay as they are. The energies may be of any method, of the crystals as
+    they were drawn; some thousands are needed. A tenth of all crystals is held out to
+    validate on. Several processes:
     torchrun --nproc-per-node 2 --no-python crystalgen teach ...
 
     For example
@@ -131,7 +141,7 @@ def teach(
             raise typer.Exit(128 + (stop() or 0))
     if not is_first:
         return
-    sha256 = save_taught(weights, drawn[0] if steps else None, out)
+    sha256 = save_taught(weights, out, blend=blend)
     path = shlex.quote(str(out / "model.safetensors"))
     typer.echo(
         f"taught; weights in {path} (SHA-256 {sha256[:12]}); try them with: "

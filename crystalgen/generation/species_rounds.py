@@ -1,15 +1,21 @@
 """A round of species: several compositions for each row that has none yet."""
 
+from dataclasses import dataclass
+
 import numpy as np
+import torch
 from jaxtyping import Bool, Float64, Int
+from torch import Tensor
 
 from crystalgen.generation.allowed_species import draw_role_species
 from crystalgen.generation.block import Block, Row, attempts_of
 from crystalgen.generation.composition import composition_of
 from crystalgen.generation.noise import Purpose, row_noise
+from crystalgen.generation.selection import LIKENESS, choose_together, features_of
 from crystalgen.model.draws import SpeciesDraw
 from crystalgen.model.embedding import N_SPECIES
 from crystalgen.representation.neutrality import are_metals
+from crystalgen.representation.prototype import Prototype
 
 SPECIES_DRAWN = (1, 3, 6, 6, 6)
 """Compositions drawn for each row in each round, or more if there is a choice."""
@@ -19,15 +25,163 @@ CLASS_ROUNDS = 4
 """Rounds in which metals stay metals, and other compounds what they are."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Options:
+    """Compositions drawn for some rows.
+
+    Attributes:
+        drawn: Those of one row after those of the other.
+        cost: What the critic says of each, lower is better; 0 without one.
+        features: What choices shall not change; none without a critic.
+        is_metal: Whether all elements are metals.
+    """
+
+    drawn: SpeciesDraw
+    cost: Float64[np.ndarray, "rows choices"]
+    features: Float64[np.ndarray, "rows choices features"]
+    is_metal: Bool[np.ndarray, "rows choices"]
+
+
 def choose_species(block: Block, rows: list[Row], number: int) -> None:
     """Draw species for the rows without; take some that are new and neutral.
 
-    Of several it takes those that the critic thinks best, without one the first.
+    Of several, rows take those that the critic thinks best for all of them together,
+    without a critic the first.
     """
     waiting = np.flatnonzero([row.composition is None for row in rows])
-    n_orbits = block.templates.templates.present.sum(dim=1).numpy()[waiting]
-    for alike in _by_size(n_orbits):
-        _choose_some(block, rows, waiting[alike], number)
+    if not len(waiting):
+        return
+    in_rounds = tuple(max(each, block.choices) for each in SPECIES_DRAWN)
+    n_drawn = 1 if block.has_settled_elements else in_rounds[number]
+    attempts = attempts_of(block, in_rounds, number)[:n_drawn]
+    options = _options(block, waiting, attempts)
+    some = [rows[index] for index in waiting.tolist()]
+    if number == 0:
+        for row, is_metal in zip(some, options.is_metal, strict=True):
+            row.is_metal = bool(is_metal[0])
+    own = np.array([row.is_metal for row in some])
+    is_like = (options.is_metal == own[:, None]) | (number >= CLASS_ROUNDS)
+    prototypes = [block.templates.prototypes[index] for index in waiting.tolist()]
+    is_last = number == block.rounds - 1
+    _take(block, some, prototypes, options, is_like, is_last=is_last)
+
+
+def _take(
+    block: Block,
+    rows: list[Row],
+    prototypes: list[Prototype],
+    options: _Options,
+    is_like: Bool[np.ndarray, "rows choices"],
+    *,
+    is_last: bool,
+) -> None:
+    """Give rows compositions without a fault, as far as there are some.
+
+    What turns out to have one is not for choice any more, and its row chooses again.
+    """
+    costs = np.where(is_like, options.cost, np.inf)
+    chosen = np.zeros(len(rows), dtype=np.int64)
+    is_open = is_like.any(axis=1)
+    in_play = is_open.copy()
+    while is_open.any():
+        some = np.flatnonzero(in_play)
+        chosen[some] = choose_together(
+            costs[some],
+            options.features[some],
+            is_like[some],
+            chosen[some],
+            is_open[some],
+            weight=LIKENESS,
+        )
+        for place in np.flatnonzero(is_open).tolist():
+            one = composition_of(
+                block.weights,
+                prototypes[place],
+                options.drawn,
+                place * costs.shape[1] + int(chosen[place]),
+                allow_known=block.allow_known,
+                drawn_before=block.drawn_before,
+                charge_neutral=block.charge_neutral,
+            )
+            costs[place, chosen[place]] = np.inf
+            has_more = bool(np.isfinite(costs[place]).any())
+            if not one.fault or (is_last and not has_more):
+                rows[place].composition = one
+            else:
+                rows[place].redrawn[one.fault] += 1
+                in_play[place] = has_more
+            is_open[place] = rows[place].composition is None and has_more
+    for row, n_unlike in zip(rows, (~is_like).sum(axis=1).tolist(), strict=True):
+        if row.composition is None:
+            row.redrawn["class"] += n_unlike
+
+
+def _options(
+    block: Block,
+    waiting: Int[np.ndarray, " rows"],
+    attempts: Int[np.ndarray, " attempts"],
+) -> _Options:
+    """Draw compositions for rows."""
+    n_drawn = len(attempts)
+    sizes = block.templates.templates.present.sum(dim=1).numpy()[waiting]
+    parts = []
+    groups = _by_size(sizes)
+    for alike in groups:
+        indices = waiting[alike].repeat(n_drawn)
+        parts.append(_part(block, indices, np.tile(attempts, len(alike))))
+    order = np.concatenate(groups)
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    every = (place[:, None] * n_drawn + np.arange(n_drawn)).ravel()
+    n_roles = max(drawn.species.shape[1] for drawn, _, _ in parts)
+    taken = torch.from_numpy(every)
+    drawn = SpeciesDraw(
+        codes=_joined([part.codes for part, _, _ in parts], n_roles)[taken],
+        species=_joined([part.species for part, _, _ in parts], n_roles)[taken],
+        log_prob=torch.cat([part.log_prob for part, _, _ in parts]).cpu()[taken],
+    )
+    cost, features = (
+        np.concatenate(each)[every].reshape(len(waiting), n_drawn, *each[0].shape[1:])
+        for each in zip(*((cost, features) for _, cost, features in parts), strict=True)
+    )
+    metal = [are_metals(_roles(each)) for each in drawn.species.tolist()]
+    return _Options(
+        drawn=drawn,
+        cost=cost,
+        features=features,
+        is_metal=np.array(metal).reshape(len(waiting), n_drawn),
+    )
+
+
+def _part(
+    block: Block,
+    indices: Int[np.ndarray, " rows"],
+    attempts: Int[np.ndarray, " rows"],
+) -> tuple[
+    SpeciesDraw,
+    Float64[np.ndarray, " rows"],
+    Float64[np.ndarray, "rows features"],
+]:
+    """Compositions, and costs and features of them if there is a choice."""
+    drawn = _species(block, indices, attempts)
+    critic = block.weights.networks.critic
+    if critic is None or block.choices == 1:
+        return drawn, np.zeros(len(indices)), np.zeros((len(indices), 0))
+    templates = block.templates.rows(indices).to(block.weights.device)
+    cost, log_density = critic.judge(templates, drawn.species)
+    return drawn, cost, features_of(templates, drawn.species, log_density)
+
+
+def _joined(parts: list[Tensor], n_roles: int) -> Tensor:
+    """Rows one after the other, padded with zeros to a number of roles."""
+    whole = parts[0].new_zeros(
+        sum(map(len, parts)), n_roles, *parts[0].shape[2:], device="cpu"
+    )
+    start = 0
+    for part in parts:
+        whole[start : start + len(part), : part.shape[1]] = part.cpu()
+        start += len(part)
+    return whole
 
 
 def _by_size(n_orbits: Int[np.ndarray, " rows"]) -> list[Int[np.ndarray, " some"]]:
@@ -41,43 +195,6 @@ def _by_size(n_orbits: Int[np.ndarray, " rows"]) -> list[Int[np.ndarray, " some"
         groups.append(np.sort(order[:n_in]))
         order = order[n_in:]
     return groups
-
-
-def _choose_some(
-    block: Block, rows: list[Row], waiting: Int[np.ndarray, " some"], number: int
-) -> None:
-    in_rounds = tuple(max(each, block.choices) for each in SPECIES_DRAWN)
-    n_drawn = 1 if block.has_settled_elements else in_rounds[number]
-    numbers = attempts_of(block, in_rounds, number)[:n_drawn]
-    attempts = np.tile(numbers, len(waiting))
-    indices = waiting.repeat(n_drawn)
-    drawn = _species(block, indices, attempts)
-    is_metal = np.array([are_metals(_roles(each)) for each in drawn.species.tolist()])
-    costs = _costs(block, indices, drawn, is_metal)
-    is_last = number == block.rounds - 1
-    for start, index in zip(
-        range(0, len(attempts), n_drawn), waiting.tolist(), strict=True
-    ):
-        row = rows[index]
-        if number == 0:
-            row.is_metal = bool(is_metal[start])
-        order = start + np.argsort(costs[start : start + n_drawn], kind="stable")
-        for place in order.tolist():
-            one = composition_of(
-                block.weights,
-                block.templates.prototypes[index],
-                drawn,
-                place,
-                allow_known=block.allow_known,
-                drawn_before=block.drawn_before,
-                charge_neutral=block.charge_neutral,
-            )
-            is_unlike = one.is_metal != row.is_metal and number < CLASS_ROUNDS
-            fault = one.fault or ("class" if is_unlike else "")
-            if not fault or (is_last and place == order[-1]):
-                row.composition = one
-                break
-            row.redrawn[fault] += 1
 
 
 def _species(
@@ -103,20 +220,6 @@ def _species(
         constraints=block.constraints,
         guidance=block.templates.guidance_of(indices, block.weights.device),
     )
-
-
-def _costs(
-    block: Block,
-    indices: Int[np.ndarray, " rows"],
-    drawn: SpeciesDraw,
-    is_metal: Bool[np.ndarray, " rows"],
-) -> Float64[np.ndarray, " rows"]:
-    """What the critic says of the compositions, lower is better; 0 without one."""
-    critic = block.weights.networks.critic
-    if critic is None or block.choices == 1:
-        return np.zeros(len(indices))
-    templates = block.templates.rows(indices).to(block.weights.device)
-    return critic.costs(critic.judge(templates, drawn.species), is_metal)
 
 
 def _roles(species: list[int]) -> tuple[int, ...]:

@@ -5,9 +5,8 @@ of several compositions can be taken at the price of no geometry. Good are those
 the hull whose geometry will be near rest. It learns from crystals of known energies and
 forces, real and drawn ones: see `crystalgen.training.teaching`.
 
-Of what it says, the part that goes with density, electronegativity and the share of
-oxygen is left out, as measured on drawn crystals of the same prototypes. So the choice
-leaves densities, and oxides, halides and others, nearly as they are drawn.
+It also tells the density, so that choices can leave densities as they are drawn
+(`crystalgen.generation.selection`).
 """
 
 import math
@@ -16,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Float64, Int
+from jaxtyping import Float, Float32, Float64, Int
 from torch import Tensor, nn
 
 from crystalgen.model.batch import Templates
@@ -40,10 +39,6 @@ SMALL_ENERGY = 0.1
 """eV/atom above the hull, up to which differences count in full."""
 SMALL_FORCE = 0.02
 """eV/Å, below which crystals are at rest."""
-OXYGEN = 8
-"""Its atomic number."""
-N_FEATURES = 3
-"""Of a crystal's nature, see `Verdict`."""
 
 
 class Verdict(NamedTuple):
@@ -51,10 +46,8 @@ class Verdict(NamedTuple):
 
     cost: Float64[np.ndarray, " crystals"]
     """Sum of the scores of the energy above the hull and of the largest force."""
-    nature: Float64[np.ndarray, "crystals features"]
-    """What choices shall not change: natural logarithm of the density in g/cm³, mean
-    of the electronegativity of the atoms, in steps of
-    `crystalgen.representation.periodic_table`, and share of oxygen."""
+    log_density: Float64[np.ndarray, " crystals"]
+    """Natural logarithm of the density in g/cm³."""
 
 
 class Critic(nn.Module):
@@ -62,12 +55,8 @@ class Critic(nn.Module):
 
     Args:
         config: Shape of the networks, with at least one layer of the critic.
-
-    Attributes:
-        slope: Cost that goes with `Verdict.nature`, of others and of metals.
     """
 
-    slope: Float[Tensor, "kinds features"]
     multiplicity: Tensor
     places: Tensor
 
@@ -83,7 +72,6 @@ class Critic(nn.Module):
             width, config.heads, config.critic_layers, config.critic_dropout
         )
         self.out = mlp(width, width, len(TARGETS))
-        self.register_buffer("slope", torch.zeros(2, N_FEATURES))
         self.register_buffer(
             "multiplicity", symmetry_tables().multiplicity, persistent=False
         )
@@ -120,60 +108,14 @@ class Critic(nn.Module):
             templates: Groups, positions and roles.
             species: Atomic number of each role; 0 is padding.
         """
-        elements, shares = species.gather(1, templates.role), self._shares(templates)
-        negativity = (self.places[elements][..., 0] * shares).sum(dim=1)
-        oxygen = ((elements == OXYGEN) * shares).sum(dim=1)
         above, _, force, density = self(templates, species).T
-        nature = torch.stack([density, negativity, oxygen], dim=1)
-        return Verdict(
-            (above + force).double().cpu().numpy(), nature.double().cpu().numpy()
-        )
+        cost = (above + force).double().cpu().numpy()
+        return Verdict(cost, density.double().cpu().numpy())
 
     def _shares(self, templates: Templates) -> Float[Tensor, "crystals orbits"]:
         """Share of the crystal's atoms that is on each orbit; 0 on padding."""
         atoms = self.multiplicity[templates.position] * templates.present
         return (atoms / atoms.sum(dim=1, keepdim=True)).float()
-
-    def costs(
-        self, verdict: Verdict, is_metal: Bool[np.ndarray, " crystals"]
-    ) -> Float64[np.ndarray, " crystals"]:
-        """Costs less what goes with their nature; of one prototype, lower is better.
-
-        Args:
-            verdict: What the critic thinks of some crystals.
-            is_metal: Which are made of metals alone.
-        """
-        slope = self.slope.double().cpu().numpy()[is_metal.astype(np.int64)]
-        return verdict.cost - (slope * verdict.nature).sum(axis=1)
-
-
-def slopes(
-    verdict: Verdict,
-    is_metal: Bool[np.ndarray, " crystals"],
-    prototype: Int[np.ndarray, " crystals"],
-) -> Float64[np.ndarray, "kinds features"]:
-    """How costs go with nature within a prototype, by least squares.
-
-    Args:
-        verdict: What the critic thinks of drawn crystals.
-        is_metal: Which are made of metals alone.
-        prototype: Number of the prototype of each.
-
-    Returns:
-        Of others and of metals; 0 where there is nothing to tell it from.
-    """
-    found = np.zeros((2, N_FEATURES))
-    for kind in (0, 1):
-        chosen = is_metal == bool(kind)
-        if not chosen.any():
-            continue
-        _, group = np.unique(prototype[chosen], return_inverse=True)
-        values = np.column_stack([verdict.nature[chosen], verdict.cost[chosen]])
-        sums = np.zeros((group.max() + 1, values.shape[1]))
-        np.add.at(sums, group, values)
-        apart = values - (sums / np.bincount(group)[:, None])[group]
-        found[kind] = np.linalg.lstsq(apart[:, :-1], apart[:, -1], rcond=None)[0]
-    return found
 
 
 def scores_of(

@@ -11,14 +11,13 @@ from itertools import chain, pairwise
 import numpy as np
 import torch
 from ase.data import atomic_masses
-from jaxtyping import Bool, Float, Float64, Int
+from jaxtyping import Float, Float64, Int
 from torch import Tensor, nn
 
 from crystalgen.model.batch import Templates
 from crystalgen.model.critic import DENSITY, TARGETS, scores_of
 from crystalgen.model.tables import symmetry_tables
 from crystalgen.representation.crystal import primitive_multiplicities
-from crystalgen.representation.neutrality import are_metals
 from crystalgen.representation.prototype import prototypes_of
 from crystalgen.representation.table import CrystalTable
 from crystalgen.symmetry.lattice import lattice_matrix, primitive_vectors
@@ -159,9 +158,3 @@ def densities(table: CrystalTable) -> Float64[np.ndarray, " crystals"]:
         volume = np.linalg.det(primitive_vectors(space_group(group)) @ cell)
         found[row] = atomic_masses[table.species[start:stop]] @ sizes / volume
     return found * DALTON_PER_A3
-
-
-def metals_in(table: CrystalTable) -> Bool[np.ndarray, " crystals"]:
-    """Which crystals are made of metals alone."""
-    elements = np.split(table.species, table.orbit_offsets[1:-1])
-    return np.array([are_metals(tuple(set(each.tolist()))) for each in elements])

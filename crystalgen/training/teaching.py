@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float64
 
 from crystalgen.config import as_plain, build
 from crystalgen.errors import TrainingError
@@ -26,16 +25,15 @@ from crystalgen.model.checkpoint import (
 )
 from crystalgen.model.collate import Examples, label_examples
 from crystalgen.model.config import ModelConfig
-from crystalgen.model.critic import Critic, Verdict, slopes
+from crystalgen.model.critic import Critic
 from crystalgen.model.statistics import Statistics
 from crystalgen.representation.prototype import (
-    Prototype,
     PrototypeVocabulary,
     prototypes_of,
 )
 from crystalgen.representation.table import CrystalTable
 from crystalgen.training.config import TrainConfig
-from crystalgen.training.critic_lessons import CriticProblem, lessons_of, metals_in
+from crystalgen.training.critic_lessons import lessons_of
 from crystalgen.training.fit import Report, fit
 from crystalgen.training.folder import MODEL
 from crystalgen.training.loop import never
@@ -63,7 +61,7 @@ def teach_critic(
     out: Path,
     stop: Callable[[], object] = never,
 ) -> Iterator[Report]:
-    """Train a critic for some weights, or go on with that.
+    """Train a critic for some weights, or that which they have, or go on with that.
 
     Args:
         checkpoint: The weights.
@@ -87,6 +85,8 @@ def teach_critic(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         critic = Critic(model)
+    if known := tensors_under(checkpoint.tensors, f"{ALL}{CRITIC}."):
+        critic.load_state_dict(known)
     for report in fit(
         critic,
         lessons_of([drawn, *real]),
@@ -169,13 +169,15 @@ def teach_relaxer(
         yield replace(report, part=RELAXER)
 
 
-def save_taught(checkpoint: Checkpoint, drawn: CrystalTable | None, out: Path) -> str:
+def save_taught(checkpoint: Checkpoint, out: Path, *, blend: float = 1.0) -> str:
     """Write weights with what the parts in a folder have learnt.
 
     Args:
         checkpoint: The weights.
-        drawn: What the critic was taught, if it was.
         out: The run folder; gets ``model.safetensors``.
+        blend: Share of the taught relaxer, 0 to 1; the rest is as it was before. Means
+            of weights before and after often do better than either where crystals are
+            unlike those of the lesson (Wortsman et al., 2022, arXiv:2109.01903).
 
     Returns:
         The SHA-256 of the tensors.
@@ -187,15 +189,16 @@ def save_taught(checkpoint: Checkpoint, drawn: CrystalTable | None, out: Path) -
     if (out / RELAXER / MODEL).exists():
         found = load_checkpoint(out / RELAXER / MODEL)
         prefix = f"{ALL}{RELAXER}."
-        tensors |= {n: t for n, t in found.tensors.items() if n.startswith(prefix)}
-        config["relaxer_taught"] = found.config["train"]
-    if drawn is not None:
+        tensors |= {
+            name: (1 - blend) * checkpoint.tensors[name].float() + blend * after.float()
+            for name, after in found.tensors.items()
+            if name.startswith(prefix)
+        }
+        config["relaxer_taught"] = {**found.config["train"], "blend": blend}
+    if (out / CRITIC / MODEL).exists():
         found = load_checkpoint(out / CRITIC / MODEL)
         model = with_critic(checkpoint)
-        critic = Critic(model)
-        critic.load_state_dict(found.tensors)
-        critic.slope = torch.from_numpy(slopes_of(critic, drawn)).float()
-        tensors |= {f"{ALL}{CRITIC}.{n}": t for n, t in critic.state_dict().items()}
+        tensors |= {f"{ALL}{CRITIC}.{n}": t for n, t in found.tensors.items()}
         config |= {"model": as_plain(model), "critic_taught": found.config["train"]}
     return save_checkpoint(out / MODEL, tensors, config, metadata=checkpoint.metadata)
 
@@ -250,30 +253,3 @@ def examples_of(
         prototype=np.concatenate([every.prototype[:n], labels[:, 0]]),
         centre=np.concatenate([every.centre[:n], labels[:, 1]]),
     )
-
-
-def judge(critic: Critic, problem: CriticProblem) -> Verdict:
-    """What the critic says of crystals.
-
-    Args:
-        critic: On any device; it is put into evaluation mode.
-        problem: The crystals; their scores do not matter.
-    """
-    lessons, device = problem.lessons, next(critic.parameters()).device
-    critic.eval()
-    found = [
-        critic.judge(batch.templates, batch.species)
-        for rows in torch.arange(len(lessons)).split(1000)
-        for batch in [lessons.rows(rows).to(device)]
-    ]
-    return Verdict(*(np.concatenate(each) for each in zip(*found, strict=True)))
-
-
-def slopes_of(
-    critic: Critic, drawn: CrystalTable
-) -> Float64[np.ndarray, "kinds features"]:
-    """How costs go with nature among drawn crystals, see `Critic.slope`."""
-    verdict = judge(critic, lessons_of([drawn]))
-    numbers: dict[Prototype, int] = {}
-    of_each = [numbers.setdefault(each, len(numbers)) for each in prototypes_of(drawn)]
-    return slopes(verdict, metals_in(drawn), np.array(of_each))

@@ -11,13 +11,9 @@ from crystalgen.model.critic import (
     DENSITY,
     FORCE,
     FORMATION,
-    N_FEATURES,
     Critic,
-    Verdict,
     scores_of,
-    slopes,
 )
-from crystalgen.representation.periodic_table import element_places
 
 
 @pytest.fixture(scope="module")
@@ -67,35 +63,8 @@ def test_what_is_unknown_stays_unknown():
     assert np.isfinite(scores[0, 2])
 
 
-def test_costs_do_not_go_with_nature_within_a_prototype():
-    random = np.random.default_rng(0)
-    n = 400
-    prototype, is_metal = random.integers(0, 40, n), random.random(n) < 0.3
-    # of every prototype a level of its own, which goes with nature, too
-    level = random.normal(size=(40, N_FEATURES))
-    nature = 5 * level[prototype] + random.normal(size=(n, N_FEATURES))
-    expected = [[2.0, 0.3, 0.0], [0.5, -1.0, 0.7]]
-    slope = np.where(is_metal[:, None], expected[1], expected[0])
-    rest = random.normal(size=n)
-    cost = level[prototype].sum(axis=1) + (slope * nature).sum(axis=1) + 0.01 * rest
-    found = slopes(Verdict(cost, nature), is_metal, prototype)
-    np.testing.assert_allclose(found, expected, atol=0.01)
-
-
-def test_of_single_crystals_no_slope_is_learnt(critic):
-    verdict = Verdict(np.array([1.0, 2.0]), np.eye(2, N_FEATURES))
-    is_metal = np.array([False, True])
-    assert not slopes(verdict, is_metal, np.array([0, 1])).any()
-    np.testing.assert_array_equal(critic.costs(verdict, is_metal), verdict.cost)
-
-
-def test_nature_is_what_the_crystal_is_made_of(critic, batch, crystals):
-    nature = critic.judge(batch.templates, batch.species).nature
-    shares = [each.composition.get(8, 0) / each.n_atoms for each in crystals]
-    np.testing.assert_allclose(nature[:, 2], shares, rtol=1e-6)
-    places = element_places()[:, 0]
-    means = [
-        sum(places[z] * n for z, n in each.composition.items()) / each.n_atoms
-        for each in crystals
-    ]
-    np.testing.assert_allclose(nature[:, 1], means, rtol=1e-5)
+def test_verdicts_add_energy_and_force_and_tell_the_density(critic, batch):
+    above, _, force, density = critic(batch.templates, batch.species).detach().T
+    verdict = critic.judge(batch.templates, batch.species)
+    np.testing.assert_allclose(verdict.cost, above + force, rtol=1e-5)
+    np.testing.assert_allclose(verdict.log_density, density, rtol=1e-5)

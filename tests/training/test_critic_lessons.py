@@ -7,7 +7,7 @@ import torch
 from crystalgen.model.collate import collate
 from crystalgen.model.critic import ABOVE_HULL, FORMATION, Critic
 from crystalgen.representation.conversion import to_structure
-from crystalgen.training.critic_lessons import densities, lessons_of, metals_in
+from crystalgen.training.critic_lessons import densities, lessons_of
 
 
 @pytest.fixture(scope="module")
@@ -59,12 +59,3 @@ def test_densities_are_those_of_pymatgen(labelled):
     ]
     # the two know slightly different masses of zinc
     np.testing.assert_allclose(densities(labelled), expected, rtol=1e-3)
-
-
-def test_metals_are_told_from_others(labelled):
-    metals = {
-        tuple(labelled.crystal(int(row)).composition)
-        for row in np.flatnonzero(metals_in(labelled))
-    }
-    assert (12,) in metals
-    assert not any(8 in each or 17 in each for each in metals)

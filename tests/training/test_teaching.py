@@ -84,7 +84,7 @@ def taught(checkpoint, drawn, tmp_path_factory):
     out = tmp_path_factory.mktemp("taught")
     parts = critic_reports(checkpoint, drawn, out)
     parts += relaxer_reports(checkpoint, drawn, out)
-    save_taught(checkpoint, drawn, out)
+    save_taught(checkpoint, out)
     return out / "model.safetensors", parts
 
 
@@ -113,7 +113,7 @@ def test_only_critic_and_relaxer_change(taught, checkpoint):
 
 def test_without_relaxed_crystals_the_relaxer_stays(checkpoint, drawn, tmp_path):
     critic_reports(checkpoint, drawn, tmp_path)
-    save_taught(checkpoint, drawn, tmp_path)
+    save_taught(checkpoint, tmp_path)
     after = load_checkpoint(tmp_path / "model.safetensors")
     for name, tensor in checkpoint.tensors.items():
         assert torch.equal(after.tensors[name], tensor)
@@ -125,7 +125,7 @@ def test_either_part_resumes_bit_for_bit(checkpoint, drawn, taught, tmp_path, n)
         part(checkpoint, drawn, tmp_path, n=n)
         assert len(part(checkpoint, drawn, tmp_path)) == CONFIG.steps - n
         assert part(checkpoint, drawn, tmp_path) == []
-    save_taught(checkpoint, drawn, tmp_path)
+    save_taught(checkpoint, tmp_path)
     again = load_checkpoint(tmp_path / "model.safetensors").tensors
     expected = load_checkpoint(taught[0]).tensors
     assert all(torch.equal(again[name], each) for name, each in expected.items())
@@ -133,8 +133,36 @@ def test_either_part_resumes_bit_for_bit(checkpoint, drawn, taught, tmp_path, n)
 
 def test_taught_weights_can_be_taught_again(taught, drawn, tmp_path):
     critic_reports(load_checkpoint(taught[0]), drawn, tmp_path)
-    save_taught(load_checkpoint(taught[0]), drawn, tmp_path)
+    save_taught(load_checkpoint(taught[0]), tmp_path)
     assert load_weights(tmp_path / "model.safetensors").networks.critic is not None
+
+
+def test_a_critic_goes_on_from_what_it_was(taught, drawn, tmp_path):
+    """With a rate of next to nothing it stays, where a new one would begin anew."""
+    before = load_checkpoint(taught[0])
+    still = replace(CONFIG, learning_rate=1e-12, learning_rate_floor=0.0)
+    list(teach_critic(before, drawn, [drawn], drawn, still, Machine(), out=tmp_path))
+    save_taught(before, tmp_path)
+    after = load_checkpoint(tmp_path / "model.safetensors")
+    for name, tensor in before.tensors.items():
+        torch.testing.assert_close(after.tensors[name], tensor)
+
+
+def test_a_blend_lies_between_before_and_after(taught, checkpoint, tmp_path):
+    after, before = load_checkpoint(taught[0]).tensors, checkpoint.tensors
+    path = tmp_path / "model.safetensors"
+    for part in ("critic", "relaxer"):
+        (tmp_path / part).symlink_to(taught[0].parent / part)
+    for blend, expected in ((1.0, after), (0.0, before)):
+        save_taught(checkpoint, tmp_path, blend=blend)
+        found = load_checkpoint(path).tensors
+        for name in before:
+            torch.testing.assert_close(found[name], expected[name])
+    save_taught(checkpoint, tmp_path, blend=0.25)
+    for name, tensor in load_checkpoint(path).tensors.items():
+        if name in before:
+            mean = 0.75 * before[name] + 0.25 * after[name]
+            torch.testing.assert_close(tensor, mean, check_dtype=False)
 
 
 def test_weights_without_a_relaxer_are_refused(

@@ -1,0 +1,123 @@
+"""Draws choose together: cheap compositions, and what they are made of as it was."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings, strategies as st
+from pymatgen.core import Element
+
+from crystalgen.generation.selection import (
+    DENSITIES,
+    LEAST_VARIANCE,
+    choose_together,
+    element_families,
+    features_of,
+)
+from crystalgen.model.collate import collate
+
+
+@st.composite
+def choices(draw):
+    """Costs, features and what counts, of some draws with some choices each."""
+    n_draws, n_choices = draw(st.integers(1, 12)), draw(st.integers(1, 5))
+    random = np.random.default_rng(draw(st.integers(0, 10**6)))
+    usual = random.random((n_draws, n_choices)) < 0.7
+    usual[:, 0] = True
+    costs = random.normal(size=(n_draws, n_choices))
+    costs[random.random(costs.shape) < 0.2] = np.inf
+    return costs, random.random((n_draws, n_choices, 4)), usual
+
+
+def objective(costs, features, usual, chosen, weight):
+    """What is minimised, written out."""
+    total, features_taken, target, variance = 0.0, 0.0, 0.0, LEAST_VARIANCE
+    for row, choice in enumerate(chosen):
+        known = features[row][usual[row]]
+        total += costs[row, choice]
+        features_taken = features_taken + features[row, choice]
+        target = target + known.mean(axis=0)
+        variance = variance + known.var(axis=0)
+    return total + 0.5 * weight * (((features_taken - target) ** 2) / variance).sum()
+
+
+def independent(costs):
+    """The least cost of each draw alone."""
+    return costs.argmin(axis=1)
+
+
+@given(choices())
+def test_without_weight_each_draw_takes_what_costs_least(given_choices):
+    costs, features, usual = given_choices
+    start, is_open = np.zeros(len(costs), dtype=int), np.ones(len(costs), dtype=bool)
+    chosen = choose_together(costs, features, usual, start, is_open, weight=0.0)
+    has_some = np.isfinite(costs).any(axis=1)
+    np.testing.assert_array_equal(chosen[has_some], independent(costs)[has_some])
+
+
+@settings(max_examples=50)
+@given(choices(), st.floats(0.1, 30))
+def test_choices_made_together_are_no_worse_than_those_made_alone(
+    given_choices, weight
+):
+    costs, features, usual = given_choices
+    costs[:, 0] = np.where(np.isfinite(costs[:, 0]), costs[:, 0], 0.0)
+    start, is_open = np.zeros(len(costs), dtype=int), np.ones(len(costs), dtype=bool)
+    chosen = choose_together(costs, features, usual, start, is_open, weight=weight)
+    found = objective(costs, features, usual, chosen, weight)
+    alone = objective(costs, features, usual, independent(costs), weight)
+    assert np.isfinite(found)
+    assert found <= alone + 1e-9
+
+
+@given(choices())
+def test_closed_draws_keep_what_they_have(given_choices):
+    costs, features, usual = given_choices
+    start = np.full(len(costs), costs.shape[1] - 1)
+    is_open = np.arange(len(costs)) % 2 == 0
+    chosen = choose_together(costs, features, usual, start, is_open, weight=2.0)
+    np.testing.assert_array_equal(chosen[~is_open], start[~is_open])
+    has_some = is_open & np.isfinite(costs).any(axis=1)
+    assert np.isfinite(costs[np.arange(len(costs)), chosen][has_some]).all()
+
+
+def test_what_costs_less_does_not_crowd_out_the_rest():
+    random = np.random.default_rng(0)
+    kind = random.random((200, 8)) < 0.3
+    features = np.stack([kind, ~kind], axis=-1).astype(float)
+    costs = random.normal(size=kind.shape) + kind
+    usual, start = np.ones_like(kind), np.zeros(200, dtype=int)
+    is_open, every = np.ones(200, dtype=bool), np.arange(200)
+    share = {
+        weight: kind[
+            every,
+            choose_together(costs, features, usual, start, is_open, weight=weight),
+        ].mean()
+        for weight in (0.0, 10.0)
+    }
+    assert share[0.0] < 0.15
+    assert share[10.0] == pytest.approx(kind.mean(), abs=0.03)
+
+
+def test_families_follow_the_periodic_table():
+    families = element_families()
+
+    def of(symbols):
+        return {int(families[Element(symbol).Z]) for symbol in symbols.split()}
+
+    for alike in ("La Ce Lu", "Th U Pu", "K Rb Cs", "Cl", "Br I", "Zr Hf", "Ge Sn Pb"):
+        assert len(of(alike)) == 1
+    apart = "H Li K Be Ca Sc Ti Zr Mn Re La U B Al Ga C Si Ge N P As O S Se F Cl Br"
+    assert len(of(apart)) == len(apart.split())
+
+
+def test_features_share_out_atoms_and_densities(examples):
+    batch = collate(examples, np.arange(len(examples)))
+    log_density = np.linspace(-1.0, 4.0, len(batch.species))
+    found = features_of(batch.templates, batch.species, log_density)
+    n_families = int(element_families().max()) + 1
+    np.testing.assert_allclose(found[:, :n_families].sum(axis=1), 1.0)
+    np.testing.assert_allclose(found[:, n_families:].sum(axis=1), 1.0)
+    within = np.clip(log_density, DENSITIES[0], DENSITIES[-1])
+    np.testing.assert_allclose(found[:, n_families:] @ DENSITIES, within)
+    moved = torch.roll(batch.species, 1, dims=0)
+    assert not np.allclose(found, features_of(batch.templates, moved, log_density))
