@@ -121,7 +121,7 @@ Choices = Annotated[
     typer.Option(
         min=1,
         max=100,
-        help="Compositions drawn for each crystal, of which the critic takes the best"
+        help="Compositions drawn for each crystal, among which the critic chooses"
         " (mp-20 has one, see crystalgen teach); 1 takes the first.",
     ),
 ]

@@ -65,8 +65,8 @@ class Request:
     allow_known: bool = False
     """Also crystals with the group, positions and elements of a training crystal."""
     choices: int = CHOICES
-    """Compositions drawn for each crystal, of which the critic takes the best; 1 takes
-    the first. Of no effect on weights without a critic."""
+    """Compositions drawn for each crystal, among which the critic chooses; 1 takes the
+    first. Of no effect on weights without a critic."""
     vary_geometry: bool = False
     """Draw the geometry, too, rather than take the most likely one for the species."""
     conditions: tuple[Condition, ...] = ()
