@@ -16,12 +16,11 @@ from crystalgen.generation.code_search import (
     nearest_codes,
 )
 from crystalgen.generation.decoding import assemble, decode_geometry
-from crystalgen.generation.template_draw import to_templates
 from crystalgen.generation.weights import Weights
 from crystalgen.graphs.quotient import quotient_graph
 from crystalgen.graphs.table import GraphTable
 from crystalgen.model.batch import Templates
-from crystalgen.model.collate import Examples, collate, label_examples
+from crystalgen.model.collate import Examples, collate, label_examples, to_templates
 from crystalgen.model.noise import no_noise
 from crystalgen.representation.conversion import expand
 from crystalgen.representation.crystal import SymmetricCrystal

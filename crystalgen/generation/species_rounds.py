@@ -81,7 +81,7 @@ def _take(
     """
     costs = np.where(is_like, options.cost, np.inf)
     chosen = np.zeros(len(rows), dtype=np.int64)
-    is_open = is_like.any(axis=1)
+    is_open: Bool[np.ndarray, " rows"] = np.asarray(is_like.any(axis=1))
     in_play = is_open.copy()
     while is_open.any():
         some = np.flatnonzero(in_play)

@@ -8,8 +8,7 @@ from jaxtyping import Bool, Float64, Int
 
 from crystalgen.model.batch import Templates
 from crystalgen.model.guidance import Guidance
-from crystalgen.model.tables import symmetry_tables
-from crystalgen.representation.prototype import Prototype, PrototypeVocabulary
+from crystalgen.representation.prototype import Prototype
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,31 +44,3 @@ class TemplateDraw:
         """Some of the templates, without needless padding."""
         chosen = torch.from_numpy(np.asarray(indices, dtype=np.int64))
         return self.templates.rows(chosen).trimmed()
-
-
-def to_templates(
-    prototypes: tuple[Prototype, ...], vocabulary: PrototypeVocabulary
-) -> Templates:
-    """Prototypes as padded tensors.
-
-    Args:
-        prototypes: Groups, positions and roles.
-        vocabulary: Prototypes that the model knows.
-    """
-    first = symmetry_tables().first_position
-    width = max(len(prototype.wyckoff) for prototype in prototypes)
-    position = torch.zeros(len(prototypes), width, dtype=torch.long)
-    role = torch.zeros_like(position)
-    for row, prototype in enumerate(prototypes):
-        n_orbits = len(prototype.wyckoff)
-        letters = torch.tensor(prototype.wyckoff)
-        position[row, :n_orbits] = first[prototype.space_group] + letters
-        role[row, :n_orbits] = torch.tensor(prototype.roles)
-    labels = torch.tensor([vocabulary.label(prototype) for prototype in prototypes])
-    return Templates(
-        space_group=torch.tensor([p.space_group for p in prototypes]),
-        position=position,
-        role=role,
-        prototype=labels[:, 0],
-        centre=labels[:, 1],
-    )

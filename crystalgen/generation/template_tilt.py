@@ -17,9 +17,9 @@ from jaxtyping import Float64, Int
 from torch import Tensor
 
 from crystalgen.generation.targets import Targets
-from crystalgen.generation.template_draw import to_templates
 from crystalgen.generation.weights import Weights
 from crystalgen.model.batch import Templates
+from crystalgen.model.collate import to_templates
 from crystalgen.model.tables import N_GROUPS
 
 BATCH = 256

@@ -23,8 +23,9 @@ from crystalgen.generation.noise import Purpose, spread_uniform, stream
 from crystalgen.generation.request import Request
 from crystalgen.generation.template_cells import NEW, n_elements
 from crystalgen.generation.template_chances import Chances, TemplateChances
-from crystalgen.generation.template_draw import TemplateDraw, to_templates
+from crystalgen.generation.template_draw import TemplateDraw
 from crystalgen.generation.weights import Weights
+from crystalgen.model.collate import to_templates
 from crystalgen.representation.prototype import Prototype
 
 NEW_TRIES = 12

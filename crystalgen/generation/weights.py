@@ -13,13 +13,13 @@ from torch import Tensor
 from crystalgen.config import build
 from crystalgen.errors import CheckpointError, RequestError
 from crystalgen.generation.contacts import distance_limits, without_bonds_of_anions
-from crystalgen.generation.template_draw import to_templates
 from crystalgen.model.autoencoder import CrystalAutoencoder, GenerativeNetworks
 from crystalgen.model.checkpoint import (
     Checkpoint,
     load_checkpoint,
     tensors_under,
 )
+from crystalgen.model.collate import to_templates
 from crystalgen.model.conditioned_draws import Meanings, code_meanings
 from crystalgen.model.config import ModelConfig
 from crystalgen.model.statistics import Statistics

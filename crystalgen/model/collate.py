@@ -16,6 +16,7 @@ from crystalgen.model.cell import lattice_features
 from crystalgen.model.properties import property_columns
 from crystalgen.model.tables import symmetry_tables
 from crystalgen.representation.prototype import (
+    Prototype,
     PrototypeVocabulary,
     prototypes_of,
 )
@@ -166,3 +167,34 @@ def _ranges(
     rows = np.repeat(np.arange(len(indices)), sizes)
     places = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     return starts[rows] + places, rows, places
+
+
+def to_templates(
+    prototypes: Sequence[Prototype], vocabulary: PrototypeVocabulary | None = None
+) -> Templates:
+    """Prototypes as padded tensors.
+
+    Args:
+        prototypes: Groups, positions and roles.
+        vocabulary: Prototypes that the model knows; None to take all for unknown.
+    """
+    first = symmetry_tables().first_position
+    width = max((len(prototype.wyckoff) for prototype in prototypes), default=1)
+    position = torch.zeros(len(prototypes), width, dtype=torch.long)
+    role = torch.zeros_like(position)
+    for row, prototype in enumerate(prototypes):
+        n_orbits = len(prototype.wyckoff)
+        letters = torch.tensor(prototype.wyckoff)
+        position[row, :n_orbits] = first[prototype.space_group] + letters
+        role[row, :n_orbits] = torch.tensor(prototype.roles)
+    labels = torch.zeros(len(prototypes), 2, dtype=torch.long)
+    if vocabulary is not None:
+        for row, prototype in enumerate(prototypes):
+            labels[row] = torch.tensor(vocabulary.label(prototype))
+    return Templates(
+        space_group=torch.tensor([p.space_group for p in prototypes]),
+        position=position,
+        role=role,
+        prototype=labels[:, 0],
+        centre=labels[:, 1],
+    )

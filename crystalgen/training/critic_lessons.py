@@ -15,8 +15,8 @@ from jaxtyping import Float, Float64, Int
 from torch import Tensor, nn
 
 from crystalgen.model.batch import Templates
+from crystalgen.model.collate import to_templates
 from crystalgen.model.critic import DENSITY, TARGETS, scores_of
-from crystalgen.model.tables import symmetry_tables
 from crystalgen.representation.crystal import primitive_multiplicities
 from crystalgen.representation.prototype import prototypes_of
 from crystalgen.representation.table import CrystalTable
@@ -113,34 +113,20 @@ class CriticProblem:
 def lessons_of(tables: Sequence[CrystalTable]) -> CriticProblem:
     """Crystals of known energy from tables with some of `TARGETS` as properties."""
     prototypes = [each for table in tables for each in prototypes_of(table)]
-    n_orbits = max((len(each.wyckoff) for each in prototypes), default=1)
     n_roles = max((each.n_elements for each in prototypes), default=1)
-    first = symmetry_tables().first_position.numpy()
-    position = np.zeros((len(prototypes), n_orbits), dtype=np.int64)
-    role = np.zeros_like(position)
     species = np.zeros((len(prototypes), n_roles), dtype=np.int64)
     elements = chain.from_iterable(
         np.split(table.species, table.orbit_offsets[1:-1]) for table in tables
     )
     for row, (each, on_orbits) in enumerate(zip(prototypes, elements, strict=True)):
-        size = len(each.wyckoff)
-        position[row, :size] = first[each.space_group] + np.array(each.wyckoff)
-        role[row, :size] = each.roles
         species[row, list(each.roles)] = on_orbits
-    unknown = torch.zeros(len(prototypes), dtype=torch.long)
     scores = [
         scores_of({**table.properties, DENSITY: densities(table)}, len(table))
         for table in tables
     ]
     return CriticProblem(
         lessons=Lessons(
-            templates=Templates(
-                space_group=torch.tensor([each.space_group for each in prototypes]),
-                position=torch.from_numpy(position),
-                role=torch.from_numpy(role),
-                prototype=unknown,
-                centre=unknown,
-            ),
+            templates=to_templates(prototypes),
             species=torch.from_numpy(species),
             scores=torch.from_numpy(np.concatenate(scores)),
         ),

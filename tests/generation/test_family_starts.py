@@ -15,7 +15,7 @@ from crystalgen.generation.family_starts import (
     try_families,
 )
 from crystalgen.generation.relaxation import Relaxed
-from crystalgen.generation.template_draw import to_templates
+from crystalgen.model.collate import to_templates
 from crystalgen.model.families import Families, FamilyArrays
 from crystalgen.model.family_elements import FamilyElementArrays, FamilyElements
 from crystalgen.model.relaxer import Relaxer

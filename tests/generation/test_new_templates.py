@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from crystalgen.generation.new_templates import draw_new_prototypes
-from crystalgen.generation.template_draw import to_templates
 from crystalgen.generation.weights import load_weights
 from crystalgen.graphs.table import GraphTable
+from crystalgen.model.collate import to_templates
 from crystalgen.representation.crystal import primitive_multiplicities
 from crystalgen.representation.legality import is_legal, legal_tokens, letter_rules
 from crystalgen.representation.prototype import roles_of

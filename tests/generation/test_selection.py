@@ -30,7 +30,8 @@ def choices(draw):
 
 def objective(costs, features, usual, chosen, weight):
     """What is minimised, written out."""
-    total, features_taken, target, variance = 0.0, 0.0, 0.0, LEAST_VARIANCE
+    total, variance = 0.0, np.full(features.shape[2], LEAST_VARIANCE)
+    features_taken, target = np.zeros((2, features.shape[2]))
     for row, choice in enumerate(chosen):
         known = features[row][usual[row]]
         total += costs[row, choice]

@@ -25,7 +25,9 @@ def critical(weights):
         torch.manual_seed(1)
         critic = Critic(config).eval()
         # costs of order 1, as a trained one has them
-        critic.out[-1].weight.data *= 10.0
+        last = critic.out[-1]
+        assert isinstance(last, torch.nn.Linear)
+        last.weight.data *= 10.0
     copy.networks.critic = critic
     return copy
 

@@ -8,9 +8,8 @@ from scipy import stats
 
 from crystalgen.errors import RequestError
 from crystalgen.generation.request import Request
-from crystalgen.generation.template_draw import to_templates
 from crystalgen.generation.templates import TemplateSource
-from crystalgen.model.collate import collate
+from crystalgen.model.collate import collate, to_templates
 from crystalgen.representation.crystal import primitive_multiplicities
 from crystalgen.representation.legality import is_legal, letter_rules
 
