@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from crystalgen.representation.table import CrystalTable
     from crystalgen.training.config import TrainConfig
     from crystalgen.training.fit import Report
-
-    Split = tuple[CrystalTable, CrystalTable]
+    from crystalgen.training.teaching import Lesson
 
 
 @user_errors
@@ -102,7 +101,7 @@ def teach(
     crystalgen generate --n 100 --checkpoint taught/model.safetensors --out better
     """
     # imported here because torch costs seconds that --help must not pay
-    from crystalgen.cli.energies import read_labelled, split_off
+    from crystalgen.cli.energies import read_labelled
     from crystalgen.cli.train import follow
     from crystalgen.datasets.cache import read_cache
     from crystalgen.generation.weights import read_weights
@@ -116,12 +115,12 @@ def teach(
     n_processes = int(os.environ.get("WORLD_SIZE", "1"))
     console = Console(stderr=True, quiet=not is_first)
     weights = read_weights(checkpoint)
-    drawn = split_off(read_labelled(run, energies), seed)
     real = [read_cache(path)[0] for path in data or ()]
+    drawn = _lesson(read_labelled(run, energies), real, seed)
     at_rest = _read(relaxed, checkpoint, console) if relaxed else None
     console.print(
-        f"{len(drawn[0]):,} drawn and {sum(map(len, real)):,} real crystals, "
-        f"{len(drawn[1]):,} held out; weights: {weights.name}",
+        f"{len(drawn.drawn):,} drawn and {sum(map(len, real)):,} real crystals, "
+        f"{len(drawn.held_out):,} held out; weights: {weights.name}",
         soft_wrap=True,
         highlight=False,
     )
@@ -129,8 +128,7 @@ def teach(
         reports = _parts(
             weights,
             drawn,
-            split_off(at_rest, seed) if at_rest else None,
-            real,
+            _lesson(at_rest, real, seed) if at_rest else None,
             _settings(steps, relaxer_steps, seed, device, n_processes),
             out,
             stop,
@@ -180,9 +178,8 @@ def _settings(
 
 def _parts(
     weights: "Checkpoint",
-    drawn: "Split",
-    at_rest: "Split | None",
-    real: "Sequence[CrystalTable]",
+    drawn: "Lesson",
+    at_rest: "Lesson | None",
     settings: "tuple[TrainConfig, TrainConfig]",
     out: Path,
     stop: "Callable[[], object]",
@@ -198,9 +195,7 @@ def _parts(
             parts.append(
                 teach_critic(
                     weights,
-                    drawn[0],
-                    real,
-                    drawn[1],
+                    drawn,
                     of_critic,
                     machine,
                     out=out,
@@ -211,9 +206,7 @@ def _parts(
             parts.append(
                 teach_relaxer(
                     weights,
-                    at_rest[0],
-                    real,
-                    at_rest[1],
+                    at_rest,
                     of_relaxer,
                     machine,
                     out=out,
@@ -224,6 +217,17 @@ def _parts(
             yield report
             if report.is_stopped:
                 return
+
+
+def _lesson(
+    drawn: "CrystalTable", real: "Sequence[CrystalTable]", seed: int
+) -> "Lesson":
+    """Crystals to learn from, some of them held out."""
+    from crystalgen.cli.energies import split_off
+    from crystalgen.training.teaching import Lesson
+
+    learnt, held_out = split_off(drawn, seed)
+    return Lesson(drawn=learnt, held_out=held_out, real=real)
 
 
 def _read(

@@ -6,7 +6,7 @@ run, and resumes there; no other network changes.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
@@ -50,11 +50,29 @@ ALL = "generative."
 """How names of what generates begin in a checkpoint."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lesson:
+    """Crystals to learn from.
+
+    Attributes:
+        drawn: Those that weights drew.
+        held_out: Others that they drew, to validate on.
+        real: Real ones.
+    """
+
+    drawn: CrystalTable
+    held_out: CrystalTable
+    real: Sequence[CrystalTable] = ()
+
+    @property
+    def tables(self) -> tuple[CrystalTable, ...]:
+        """All of them."""
+        return self.drawn, *self.real, self.held_out
+
+
 def teach_critic(
     checkpoint: Checkpoint,
-    drawn: CrystalTable,
-    real: Sequence[CrystalTable],
-    held_out: CrystalTable,
+    lesson: Lesson,
     config: TrainConfig,
     machine: Machine,
     *,
@@ -65,10 +83,8 @@ def teach_critic(
 
     Args:
         checkpoint: The weights.
-        drawn: Crystals that they drew, with some of
+        lesson: Crystals that they drew, and real ones, with some of
             `crystalgen.model.critic.TARGETS` as properties.
-        real: Other crystals, likewise.
-        held_out: Drawn ones that are not among them, to validate on.
         config: How to train.
         machine: Where to train.
         out: The run folder.
@@ -80,7 +96,7 @@ def teach_critic(
             written.
     """
     model = with_critic(checkpoint)
-    for table in (drawn, *real, held_out):
+    for table in lesson.tables:
         check_sizes(table, model)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
@@ -89,12 +105,12 @@ def teach_critic(
         critic.load_state_dict(known)
     for report in fit(
         critic,
-        lessons_of([drawn, *real]),
+        lessons_of([lesson.drawn, *lesson.real]),
         config,
         machine,
         out=out / CRITIC,
         describe={"model": as_plain(model)},
-        validation=lessons_of([held_out]),
+        validation=lessons_of([lesson.held_out]),
         resume=True,
         stop=stop,
     ):
@@ -103,9 +119,7 @@ def teach_critic(
 
 def teach_relaxer(
     checkpoint: Checkpoint,
-    relaxed: CrystalTable,
-    real: Sequence[CrystalTable],
-    held_out: CrystalTable,
+    lesson: Lesson,
     config: TrainConfig,
     machine: Machine,
     *,
@@ -116,9 +130,8 @@ def teach_relaxer(
 
     Args:
         checkpoint: The weights.
-        relaxed: Crystals that they drew, brought to rest.
-        real: Crystals that the weights were trained on.
-        held_out: Relaxed ones that are not among them, to validate on.
+        lesson: Crystals that they drew, brought to rest, and those that the weights
+            were trained on.
         config: How to train.
         machine: Where to train.
         out: The run folder.
@@ -133,7 +146,7 @@ def teach_relaxer(
     settings = _settings(checkpoint)
     if not settings.relaxer_layers:
         raise TrainingError(f"{checkpoint.name}: {NO_RELAXER}")
-    for table in (relaxed, *real, held_out):
+    for table in lesson.tables:
         check_sizes(table, settings)
     statistics = Statistics.from_tensors(
         tensors_under(checkpoint.tensors, f"{ALL}statistics.")
@@ -151,8 +164,8 @@ def teach_relaxer(
             device=machine.device,
         )
         for examples in (
-            examples_of(relaxed, real, statistics.vocabulary),
-            examples_of(held_out, (), statistics.vocabulary),
+            examples_of(lesson.drawn, lesson.real, statistics.vocabulary),
+            examples_of(lesson.held_out, (), statistics.vocabulary),
         )
     )
     for report in fit(

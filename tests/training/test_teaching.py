@@ -18,6 +18,7 @@ from crystalgen.training.config import TrainConfig
 from crystalgen.training.machine import Machine
 from crystalgen.training.run import RunConfig, train_run
 from crystalgen.training.teaching import (
+    Lesson,
     examples_of,
     save_taught,
     teach_critic,
@@ -56,10 +57,15 @@ def checkpoint(tiny_config, statistics, tmp_path_factory):
     return save(folder / "untaught.safetensors", config, statistics)
 
 
+def lesson_of(drawn):
+    """The same crystals to learn from, to keep in mind and to validate on."""
+    return Lesson(drawn=drawn, held_out=drawn, real=[drawn])
+
+
 def critic_reports(checkpoint, drawn, out, *, n=None):
     found = []
     for report in teach_critic(
-        checkpoint, drawn, [drawn], drawn, CONFIG, Machine(), out=out
+        checkpoint, lesson_of(drawn), CONFIG, Machine(), out=out
     ):
         found.append(report)
         if len(found) == n:
@@ -70,7 +76,7 @@ def critic_reports(checkpoint, drawn, out, *, n=None):
 def relaxer_reports(checkpoint, drawn, out, *, n=None):
     found = []
     for report in teach_relaxer(
-        checkpoint, drawn, [drawn], drawn, CONFIG, Machine(), out=out
+        checkpoint, lesson_of(drawn), CONFIG, Machine(), out=out
     ):
         found.append(report)
         if len(found) == n:
@@ -141,7 +147,7 @@ def test_a_critic_goes_on_from_what_it_was(taught, drawn, tmp_path):
     """With a rate of next to nothing it stays, where a new one would begin anew."""
     before = load_checkpoint(taught[0])
     still = replace(CONFIG, learning_rate=1e-12, learning_rate_floor=0.0)
-    list(teach_critic(before, drawn, [drawn], drawn, still, Machine(), out=tmp_path))
+    list(teach_critic(before, lesson_of(drawn), still, Machine(), out=tmp_path))
     save_taught(before, tmp_path)
     after = load_checkpoint(tmp_path / "model.safetensors")
     for name, tensor in before.tensors.items():
