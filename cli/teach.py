@@ -11,6 +11,7 @@ from rich.console import Console
 
 from crystalgen.cli.machine_options import check_device
 from crystalgen.cli.report import user_errors
+from crystalgen.errors import TrainingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -109,6 +110,16 @@ def teach(
     from crystalgen.training.interrupt import stop_on_signals
     from crystalgen.training.teaching import CRITIC, RELAXER, save_taught
 
+    if not relaxed and not steps:
+        raise TrainingError(
+            "--steps 0 and no --relaxed: nothing to learn; expected steps for the"
+            " critic or relaxed crystals for the relaxer"
+        )
+    if not relaxed and blend != 1:
+        raise TrainingError(
+            f"--blend {blend:g} without --relaxed: the relaxer stays as it is; expected"
+            " relaxed crystals, too"
+        )
     for part in (CRITIC, RELAXER):
         check_folder(out / part, resume=resume)
     is_first = int(os.environ.get("RANK", "0")) == 0

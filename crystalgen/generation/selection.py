@@ -29,8 +29,8 @@ LIKENESS = 2.0
 SWEEPS = 4
 """Times that each draw chooses anew at most, given what the others have chosen."""
 LEAST_VARIANCE = 0.25
-"""Is added to each V_j, in atoms of whole crystals squared: rare families need not come
-out to a fraction of an atom."""
+"""Is added to each V_j, in crystals squared (features are shares of crystals): families
+too rare for that need not come out exactly."""
 DENSITIES = np.log(2.0) * np.arange(0.0, 4.8, 0.3)
 """Logarithms of densities in g/cm³ between which crystals are interpolated."""
 
@@ -49,8 +49,8 @@ def choose_together(
     Coordinate descent: one draw after the other takes what is best given the others.
 
     Args:
-        costs: Lower is better; infinite where it cannot be taken.
-        features: What is to stay as it was.
+        costs: Of order 1, lower is better; infinite where it cannot be taken.
+        features: What is to stay as it was, see `features_of`; there may be none.
         usual: What counts for how it was, at least one for each draw.
         chosen: Choice of each draw so far.
         is_open: Draws that may choose; the others keep what they have.
@@ -62,7 +62,7 @@ def choose_together(
     chosen = chosen.copy()
     rows = np.flatnonzero(is_open & np.isfinite(costs).any(axis=1))
     chosen[rows] = costs[rows].argmin(axis=1)
-    if not weight or not len(rows):
+    if not weight or not features.size or not len(rows):
         return chosen
     share = usual / usual.sum(axis=1, keepdims=True)
     mean = np.einsum("rk,rkf->rf", share, features)
@@ -95,6 +95,9 @@ def features_of(
         templates: Groups, positions and roles.
         species: Atomic number of each role; 0 on padding.
         log_density: Natural logarithm of the density that is expected, g/cm³.
+
+    Returns:
+        Shares of the atoms, then weights of `DENSITIES`; either add up to 1.
     """
     atoms = symmetry_tables().multiplicity[templates.position.cpu()].numpy()
     shares = atoms / atoms.sum(axis=1, keepdims=True)

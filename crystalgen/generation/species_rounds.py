@@ -124,32 +124,29 @@ def _options(
     """Draw compositions for rows."""
     n_drawn = len(attempts)
     sizes = block.templates.templates.present.sum(dim=1).numpy()[waiting]
-    parts = []
     groups = _by_size(sizes)
-    for alike in groups:
-        indices = waiting[alike].repeat(n_drawn)
-        parts.append(_part(block, indices, np.tile(attempts, len(alike))))
-    order = np.concatenate(groups)
-    place = np.empty(len(order), dtype=np.int64)
-    place[order] = np.arange(len(order))
-    every = (place[:, None] * n_drawn + np.arange(n_drawn)).ravel()
-    n_roles = max(drawn.species.shape[1] for drawn, _, _ in parts)
-    taken = torch.from_numpy(every)
-    drawn = SpeciesDraw(
-        codes=_joined([part.codes for part, _, _ in parts], n_roles)[taken],
-        species=_joined([part.species for part, _, _ in parts], n_roles)[taken],
-        log_prob=torch.cat([part.log_prob for part, _, _ in parts]).cpu()[taken],
+    drawn, costs, features = zip(
+        *(
+            _part(block, waiting[alike].repeat(n_drawn), np.tile(attempts, len(alike)))
+            for alike in groups
+        ),
+        strict=True,
     )
-    cost, features = (
-        np.concatenate(each)[every].reshape(len(waiting), n_drawn, *each[0].shape[1:])
-        for each in zip(*((cost, features) for _, cost, features in parts), strict=True)
+    # back from the order of sizes to that of the rows
+    back = np.concatenate(groups).argsort()[:, None] * n_drawn + np.arange(n_drawn)
+    n_roles = max(each.species.shape[1] for each in drawn)
+    taken = torch.from_numpy(back.ravel())
+    drawn = SpeciesDraw(
+        codes=_joined([each.codes for each in drawn], n_roles)[taken],
+        species=_joined([each.species for each in drawn], n_roles)[taken],
+        log_prob=torch.cat([each.log_prob for each in drawn]).cpu()[taken],
     )
     metal = [are_metals(_roles(each)) for each in drawn.species.tolist()]
     return _Options(
         drawn=drawn,
-        cost=cost,
-        features=features,
-        is_metal=np.array(metal).reshape(len(waiting), n_drawn),
+        cost=np.concatenate(costs)[back],
+        features=np.concatenate(features)[back],
+        is_metal=np.array(metal).reshape(back.shape),
     )
 
 

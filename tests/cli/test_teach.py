@@ -121,3 +121,14 @@ def test_relaxed_crystals_teach_the_relaxer(teach, energies, run, tmp_path):
     assert result.exit_code == 0, result.output
     saved = load_checkpoint(tmp_path / "out" / "model.safetensors")
     assert saved.config["relaxer_taught"]["steps"] == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [(("--steps", 0), "nothing to learn"), (("--blend", 0.5), "without --relaxed")],
+)
+def test_lessons_for_nothing_are_refused(teach, energies, tmp_path, options, expected):
+    result = teach(energies, *options)
+    assert result.exit_code == 1
+    assert expected in " ".join(result.output.split())
+    assert not (tmp_path / "out").exists()
