@@ -11,7 +11,8 @@ from crystalgen.generation.allowed_species import draw_role_species
 from crystalgen.generation.block import Block, Row, attempts_of
 from crystalgen.generation.composition import composition_of
 from crystalgen.generation.noise import Purpose, row_noise
-from crystalgen.generation.selection import LIKENESS, choose_together, features_of
+from crystalgen.generation.selection import LIKENESS, choose_together
+from crystalgen.model.composition_features import features_of
 from crystalgen.model.draws import SpeciesDraw
 from crystalgen.model.embedding import N_SPECIES
 from crystalgen.representation.neutrality import are_metals

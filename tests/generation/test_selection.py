@@ -2,18 +2,9 @@
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings, strategies as st
-from pymatgen.core import Element
 
-from crystalgen.generation.selection import (
-    DENSITIES,
-    LEAST_VARIANCE,
-    choose_together,
-    element_families,
-    features_of,
-)
-from crystalgen.model.collate import collate
+from crystalgen.generation.selection import LEAST_VARIANCE, choose_together
 
 
 @st.composite
@@ -97,28 +88,3 @@ def test_what_costs_less_does_not_crowd_out_the_rest():
     }
     assert share[0.0] < 0.15
     assert share[10.0] == pytest.approx(kind.mean(), abs=0.03)
-
-
-def test_families_follow_the_periodic_table():
-    families = element_families()
-
-    def of(symbols):
-        return {int(families[Element(symbol).Z]) for symbol in symbols.split()}
-
-    for alike in ("La Ce Lu", "Th U Pu", "K Rb Cs", "Cl", "Br I", "Zr Hf", "Ge Sn Pb"):
-        assert len(of(alike)) == 1
-    apart = "H Li K Be Ca Sc Ti Zr Mn Re La U B Al Ga C Si Ge N P As O S Se F Cl Br"
-    assert len(of(apart)) == len(apart.split())
-
-
-def test_features_share_out_atoms_and_densities(examples):
-    batch = collate(examples, np.arange(len(examples)))
-    log_density = np.linspace(-1.0, 4.0, len(batch.species))
-    found = features_of(batch.templates, batch.species, log_density)
-    n_families = int(element_families().max()) + 1
-    np.testing.assert_allclose(found[:, :n_families].sum(axis=1), 1.0)
-    np.testing.assert_allclose(found[:, n_families:].sum(axis=1), 1.0)
-    within = np.clip(log_density, DENSITIES[0], DENSITIES[-1])
-    np.testing.assert_allclose(found[:, n_families:] @ DENSITIES, within)
-    moved = torch.roll(batch.species, 1, dims=0)
-    assert not np.allclose(found, features_of(batch.templates, moved, log_density))
