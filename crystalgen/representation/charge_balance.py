@@ -21,9 +21,19 @@ from crystalgen.representation.metallicity import (
 )
 from crystalgen.representation.neutrality import (
     METALLICITY_LIMIT,
+    NOBLE_GAS_PARTNERS,
     are_metals,
+    known_states_of,
+    may_be_unusual,
     usual_states_of,
 )
+
+Options = tuple[tuple[int, int], ...]
+"""Lowest and highest charge per atom, in each set of states that an element may mix."""
+Choices = tuple[
+    Int[np.ndarray, "choices elements"], Int[np.ndarray, "choices elements"]
+]
+"""Lowest and highest charge per atom of each element, in each choice of states."""
 
 MARGIN = 1e-9
 """A score this close to the limit counts as below it, whatever its last bits."""
@@ -43,32 +53,46 @@ def are_neutral(
     """
     if len(species) == 1 or are_metals(species):
         return np.ones(len(counts), dtype=bool)
-    if not all(_options(number) for number in species):
+    if not all(map(_usual_options, species)):
         return np.zeros(len(counts), dtype=bool)
-    metallic = metallicity(species, counts) > METALLICITY_LIMIT + MARGIN
-    return metallic | _are_balanced(species, counts)
+    verdicts = _are_balanced(counts, *_choices(species))
+    unusual = [may_be_unusual(species, tuple(each)) for each in counts.tolist()]
+    if any(unusual):
+        verdicts |= np.array(unusual) & _are_balanced(counts, *_all_choices(species))
+    if any(Element.from_Z(number).is_noble_gas for number in species):
+        return verdicts & (not NOBLE_GAS_PARTNERS.isdisjoint(species))
+    return verdicts | (metallicity(species, counts) > METALLICITY_LIMIT + MARGIN)
 
 
 def _are_balanced(
-    species: tuple[int, ...], counts: Int[np.ndarray, "compositions elements"]
+    counts: Int[np.ndarray, "compositions elements"],
+    low: Int[np.ndarray, "choices elements"],
+    high: Int[np.ndarray, "choices elements"],
 ) -> Bool[np.ndarray, " compositions"]:
-    """Whether some usual states cancel and follow the electronegativities."""
-    low, high = _choices(species)
-    fits = (counts @ low.T <= 0) & (counts @ high.T >= 0)
-    return np.any(fits, axis=1)
+    """Whether some choice of states can cancel."""
+    return np.any((counts @ low.T <= 0) & (counts @ high.T >= 0), axis=1)
 
 
 @lru_cache(maxsize=1 << 14)
-def _choices(
-    species: tuple[int, ...],
-) -> tuple[Int[np.ndarray, "choices elements"], Int[np.ndarray, "choices elements"]]:
-    """Lowest and highest charge per atom of each element, in each choice of states.
+def _choices(species: tuple[int, ...]) -> Choices:
+    """Those of usual states."""
+    return _following(species, [_usual_options(number) for number in species])
 
-    Only choices in which no cation is more electronegative than an anion (Pauling).
-    """
+
+@lru_cache(maxsize=1 << 10)
+def _all_choices(species: tuple[int, ...]) -> Choices:
+    """Those of all states seen in the ICSD."""
+    elements = [Element.from_Z(number) for number in species]
+    return _following(
+        species, [_runs(each, known_states_of(each)) for each in elements]
+    )
+
+
+def _following(species: tuple[int, ...], options: list[Options]) -> Choices:
+    """Choices in which no cation is more electronegative than an anion (Pauling)."""
     electronegativity = [Element.from_Z(number).X for number in species]
-    kept: list[tuple[tuple[int, int], ...]] = []
-    for choice in product(*map(_options, species)):
+    kept: list[Options] = []
+    for choice in product(*options):
         pairs = list(zip(electronegativity, choice, strict=True))
         cations = [value for value, (low, _) in pairs if low > 0]
         anions = [value for value, (low, _) in pairs if low < 0]
@@ -79,18 +103,23 @@ def _choices(
 
 
 @lru_cache(maxsize=128)
-def _options(number: int) -> tuple[tuple[int, int], ...]:
+def _usual_options(number: int) -> Options:
+    """Those of the usual states of an element."""
+    element = Element.from_Z(number)
+    return _runs(element, usual_states_of(element))
+
+
+def _runs(element: Element, states: tuple[int, ...]) -> Options:
     """Lowest and highest charge per atom of each set of states an element may mix.
 
     Transition metals and lanthanides mix neighbouring positive states, and then any
     whole number in between is the charge of all their atoms together.
     """
-    element = Element.from_Z(number)
-    states = sorted(usual_states_of(element))
+    ascending = sorted(states)
     if not (element.is_transition_metal or element.is_lanthanoid):
-        return tuple((state, state) for state in states)
-    runs: list[list[int]] = [states[:1]] if states else []
-    for before, state in pairwise(states):
+        return tuple((state, state) for state in ascending)
+    runs: list[list[int]] = [ascending[:1]] if ascending else []
+    for before, state in pairwise(ascending):
         if before > 0 and state == before + 1:
             runs[-1].append(state)
         else:

@@ -5,13 +5,17 @@ Metals need no balance. Elsewhere each element takes one of its usual oxidation 
 more electronegative elements are the negative ones (Pauling's rule). Stricter than
 asking for some states to cancel: rare states are left out.
 
+Not so in compounds of metals with boron, silicon and the like. Atoms of these bind each
+other, as the pairs, chains and nets of silicon in CaSi, TbCoSi2 or Er2Si3 do, and then
+take up whatever charge the metals give them (Zintl; Schäfer, Eisenmann and Müller,
+Angew. Chem. Int. Ed. 12, 694, 1973): there any state seen in the ICSD will do.
+
 Noble gases make no metals, though the score of metals does not know that: YbFe4Kr has
 0.73. Their known compounds hold fluorine or oxygen, as XeF2, XeO3 and KrF2 do.
 """
 
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import product
 
 from pymatgen.core import Element
 
@@ -24,6 +28,10 @@ NOBLE_GAS_PARTNERS = frozenset((8, 9))
 """Oxygen and fluorine, one of which every compound of a noble gas must hold."""
 MIN_SHARE = 2.0
 """Percent of an element's entries in the ICSD below which a state is unusual."""
+BOND_THEMSELVES = frozenset((5, 14, 15, 32, 33, 51))
+"""Boron, silicon, phosphorus, germanium, arsenic and antimony."""
+METALS_BESIDE = 1 / 3
+"""Share of metals from which on elements beside these may hold unusual states."""
 
 
 @lru_cache(maxsize=200_000)
@@ -45,15 +53,8 @@ def is_neutral(species: tuple[int, ...], counts: tuple[int, ...]) -> bool:
     is_noble = any(element.is_noble_gas for element in elements)
     if is_noble and not NOBLE_GAS_PARTNERS.intersection(species):
         return False
-    options = [
-        list(_charges(element, count))
-        for element, count in zip(elements, counts, strict=True)
-    ]
-    is_balanced = any(
-        sum(total for _, total in choice) == 0
-        and _follows_electronegativity(elements, [state for state, _ in choice])
-        for choice in product(*options)
-    )
+    states = known_states_of if may_be_unusual(species, counts) else usual_states_of
+    is_balanced = _can_cancel(elements, counts, [states(each) for each in elements])
     return is_balanced or (not is_noble and is_metallic(species, counts))
 
 
@@ -92,18 +93,50 @@ def usual_states() -> dict[str, tuple[int, ...]]:
     return {symbol: states for symbol, states in usual.items() if states}
 
 
-def _charges(element: Element, count: int) -> Iterator[tuple[float, int]]:
-    """Mean state and total charge of all atoms of an element."""
-    states = usual_states_of(element)
+def may_be_unusual(species: tuple[int, ...], counts: tuple[int, ...]) -> bool:
+    """Whether metals stand beside an element that bonds itself, so many that it will.
+
+    >>> may_be_unusual((20, 14), (1, 1)), may_be_unusual((14, 8), (1, 2))
+    (True, False)
+    """
+    if BOND_THEMSELVES.isdisjoint(species):
+        return False
+    metals = _metals()
+    n_metals = sum(n for z, n in zip(species, counts, strict=True) if metals[z])
+    return n_metals >= METALS_BESIDE * sum(counts)
+
+
+def _can_cancel(
+    elements: list[Element], counts: tuple[int, ...], states: list[tuple[int, ...]]
+) -> bool:
+    """Whether some states add up to zero and follow the electronegativities.
+
+    They follow them if for some electronegativity no cation has more and no anion less.
+    """
+    for limit in {each.X for each in elements}:
+        sums = {0}
+        for element, count, known in zip(elements, counts, states, strict=True):
+            attracts = element.X
+            charges = {
+                charge
+                for charge in _charges(element, count, known)
+                if (attracts <= limit if charge > 0 else attracts >= limit)
+            }
+            sums = {total + charge for total in sums for charge in charges}
+        if 0 in sums:
+            return True
+    return False
+
+
+def _charges(element: Element, count: int, states: tuple[int, ...]) -> Iterator[int]:
+    """Total charges that all atoms of an element can have."""
     for state in states:
-        yield float(state), state * count
+        yield state * count
     if not (element.is_transition_metal or element.is_lanthanoid):
         return
     for state in states:
         if state > 0 and state + 1 in states:
-            for raised in range(1, count):
-                total = state * count + raised
-                yield total / count, total
+            yield from range(state * count + 1, (state + 1) * count)
 
 
 def usual_states_of(element: Element) -> tuple[int, ...]:
@@ -111,8 +144,9 @@ def usual_states_of(element: Element) -> tuple[int, ...]:
     return usual_states().get(element.symbol, element.common_oxidation_states)
 
 
-def _follows_electronegativity(elements: list[Element], states: list[float]) -> bool:
-    """Whether each positive element is less electronegative than each negative one."""
-    positive = [e.X for e, state in zip(elements, states, strict=True) if state > 0]
-    negative = [e.X for e, state in zip(elements, states, strict=True) if state < 0]
-    return bool(positive and negative) and max(positive) <= min(negative)
+@lru_cache(maxsize=118)
+def known_states_of(element: Element) -> tuple[int, ...]:
+    """All oxidation states of an element in SMACT's ICSD count; else its usual ones."""
+    facts = element_facts().get(element.Z)
+    seen = () if facts is None else tuple(state for state, _ in facts.shares)
+    return seen or usual_states_of(element)

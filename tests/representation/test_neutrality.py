@@ -1,8 +1,17 @@
+from itertools import product
+
 import pytest
 from hypothesis import given, settings, strategies as st
-from pymatgen.core import Composition
+from pymatgen.core import Composition, Element
 
-from crystalgen.representation.neutrality import is_metallic, is_neutral, usual_states
+from crystalgen.representation.neutrality import (
+    is_metallic,
+    is_neutral,
+    known_states_of,
+    may_be_unusual,
+    usual_states,
+    usual_states_of,
+)
 
 
 def spelled(formula):
@@ -68,6 +77,19 @@ def test_metals_need_no_balance(formula):
     assert is_neutral(*spelled(formula))
 
 
+# all in MP-20's validation crystals, of whose elements no usual states cancel
+@pytest.mark.parametrize("formula", ["CaGe", "TbCoSi2", "Er2Si3", "TiVB4", "KP", "VP2"])
+def test_elements_that_bond_themselves_take_what_metals_give(formula):
+    assert not is_metallic(*spelled(formula))
+    assert may_be_unusual(*spelled(formula))
+    assert is_neutral(*spelled(formula))
+
+
+@pytest.mark.parametrize("formula", ["SiO", "PCl", "B3O2", "LiSiF3", "CaSiO2"])
+def test_few_metals_leave_them_their_usual_states(formula):
+    assert not is_neutral(*spelled(formula))
+
+
 @pytest.mark.parametrize("number", range(1, 104))
 def test_an_element_alone_is_neutral(number):
     assert is_neutral((number,), (4,))
@@ -95,6 +117,37 @@ def test_a_larger_cell_of_a_neutral_crystal_is_neutral(amounts, factor):
     species, counts = zip(*amounts, strict=True)
     if is_neutral(species, counts):
         assert is_neutral(species, tuple(factor * count for count in counts))
+
+
+def totals(element, count, states):
+    """Charges of some atoms, metals of mixed valence among them, one by one."""
+    mixes = element.is_transition_metal or element.is_lanthanoid
+    for state in states:
+        for raised in range(count if mixes and 0 < state < state + 1 in states else 1):
+            yield state, state * count + raised
+
+
+@given(amounts=amounts)
+def test_verdicts_on_charges_are_those_of_trying_all(amounts):
+    species, counts = zip(*amounts, strict=True)
+    elements = [Element.from_Z(number) for number in species]
+    of = known_states_of if may_be_unusual(species, counts) else usual_states_of
+    each = [
+        list(totals(element, count, of(element)))
+        for element, count in zip(elements, counts, strict=True)
+    ]
+    balances = False
+    for choice in product(*each):
+        pairs = list(zip(elements, choice, strict=True))
+        cations = [element.X for element, (state, _) in pairs if state > 0]
+        anions = [element.X for element, (state, _) in pairs if state < 0]
+        total = sum(charge for _, (_, charge) in pairs)
+        if not total and cations and anions and max(cations) <= min(anions):
+            balances = True
+    is_odd = any(each.is_noble_gas for each in elements)
+    needs_none = all(each.is_metal for each in elements)
+    if not (is_odd or needs_none or is_metallic(species, counts)):
+        assert is_neutral(species, counts) == balances
 
 
 def test_usual_states_are_the_textbook_ones():
