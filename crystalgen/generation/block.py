@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float64, Int
 
 from crystalgen.generation.candidate import Candidate
 from crystalgen.generation.composition import Composition
@@ -78,6 +78,16 @@ class Block:
         has_critic = self.weights.networks.critic is not None
         is_open = self.rounds > 1 and not self.has_settled_elements
         return self.asked_choices if has_critic and is_open else 1
+
+    @property
+    def usual_features(self) -> Float64[np.ndarray, " features"] | None:
+        """What a run is made of if nothing is asked for; None where something is."""
+        critic = self.weights.networks.critic
+        is_asked = self.constraints is not None or self.is_group_asked
+        if critic is None or is_asked or self.templates.guidance is not None:
+            return None
+        features = critic.usual_features.double().cpu().numpy()
+        return features if np.isfinite(features).all() else None
 
     @property
     def can_rest(self) -> bool:

@@ -33,7 +33,7 @@ class _Options:
     Attributes:
         drawn: Those of one row after those of the other.
         cost: What the critic says of each, lower is better; 0 without one.
-        features: What choices shall not change; none without a critic.
+        features: What choices shall not change at will; none without a critic.
         is_metal: Whether all elements are metals.
     """
 
@@ -84,6 +84,7 @@ def _take(
     chosen = np.zeros(len(rows), dtype=np.int64)
     is_open: Bool[np.ndarray, " rows"] = np.asarray(is_like.any(axis=1))
     in_play = is_open.copy()
+    usual_features = block.usual_features if block.choices > 1 else None
     while is_open.any():
         some = np.flatnonzero(in_play)
         chosen[some] = choose_together(
@@ -93,6 +94,7 @@ def _take(
             chosen[some],
             is_open[some],
             weight=LIKENESS,
+            usual_features=usual_features,
         )
         for place in np.flatnonzero(is_open).tolist():
             one = composition_of(

@@ -36,12 +36,17 @@ def features_of(
     atoms = symmetry_tables().multiplicity[templates.position.cpu()].numpy()
     shares = atoms / atoms.sum(axis=1, keepdims=True)
     families = element_families()[species.gather(1, templates.role).cpu().numpy()]
-    known = np.zeros((len(species), element_families().max() + 1))
+    known = np.zeros((len(species), n_features() - len(DENSITIES)))
     np.add.at(known, (np.arange(len(species))[:, None], families), shares)
     spacing = DENSITIES[1] - DENSITIES[0]
     within = np.clip(log_density, DENSITIES[0], DENSITIES[-1])
     distance = np.abs(within[:, None] - DENSITIES) / spacing
     return np.concatenate([known, np.maximum(1.0 - distance, 0.0)], axis=1)
+
+
+def n_features() -> int:
+    """Families of elements and places among densities."""
+    return int(element_families().max()) + 1 + len(DENSITIES)
 
 
 @lru_cache(maxsize=1)

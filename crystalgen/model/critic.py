@@ -5,13 +5,13 @@ of several compositions can be taken at the price of no geometry. Good are those
 the hull whose geometry will be near rest. It learns from crystals of known energies and
 forces, real and drawn ones: see `crystalgen.training.teaching`.
 
-It also tells the density, so that choices can leave densities as they are drawn
-(`crystalgen.generation.selection`).
+It also tells the density, and knows what crystals usually are made of, so that choices
+can keep to that (`crystalgen.generation.selection`).
 """
 
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from jaxtyping import Float, Float32, Float64, Int
 from torch import Tensor, nn
 
 from crystalgen.model.batch import Templates
+from crystalgen.model.composition_features import n_features
 from crystalgen.model.config import ModelConfig
 from crystalgen.model.embedding import N_SPECIES, TemplateEmbedding
 from crystalgen.model.layers import Transformer, mlp
@@ -59,6 +60,9 @@ class Critic(nn.Module):
 
     multiplicity: Tensor
     places: Tensor
+    usual_features: Float[Tensor, " features"]
+    """Means of `crystalgen.model.composition_features.features_of` over the crystals
+    that the weights were trained on; NaN if it was not told."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -77,6 +81,9 @@ class Critic(nn.Module):
         )
         places = torch.from_numpy(element_places().copy()).float()
         self.register_buffer("places", places, persistent=False)
+        unknown = torch.full((n_features(),), math.nan)
+        self.register_buffer("usual_features", unknown)
+        self.register_load_state_dict_pre_hook(_allow_earlier)
 
     def forward(
         self, templates: Templates, species: Int[Tensor, "crystals roles"]
@@ -116,6 +123,13 @@ class Critic(nn.Module):
         """Share of the crystal's atoms that is on each orbit; 0 on padding."""
         atoms = self.multiplicity[templates.position] * templates.present
         return (atoms / atoms.sum(dim=1, keepdim=True)).float()
+
+
+def _allow_earlier(
+    critic: Critic, state: dict[str, Any], prefix: str, *_: object
+) -> None:
+    """Let critics that were taught by earlier versions know no usual features."""
+    state.setdefault(f"{prefix}usual_features", critic.usual_features)
 
 
 def scores_of(

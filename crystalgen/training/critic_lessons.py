@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from crystalgen.model.batch import Templates
 from crystalgen.model.collate import to_templates
+from crystalgen.model.composition_features import features_of
 from crystalgen.model.critic import DENSITY, TARGETS, scores_of
 from crystalgen.representation.crystal import primitive_multiplicities
 from crystalgen.representation.prototype import prototypes_of
@@ -132,6 +133,13 @@ def lessons_of(tables: Sequence[CrystalTable]) -> CriticProblem:
         ),
         identifiers=[name for table in tables for name in table.identifiers],
     )
+
+
+def usual_features(tables: Sequence[CrystalTable]) -> Float64[np.ndarray, " features"]:
+    """What crystals are made of in the mean, and how dense they are."""
+    lessons = lessons_of(tables).lessons
+    log_density = lessons.scores[:, TARGETS.index(DENSITY)].double().numpy()
+    return features_of(lessons.templates, lessons.species, log_density).mean(axis=0)
 
 
 def densities(table: CrystalTable) -> Float64[np.ndarray, " crystals"]:

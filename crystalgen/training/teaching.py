@@ -33,7 +33,7 @@ from crystalgen.representation.prototype import (
 )
 from crystalgen.representation.table import CrystalTable
 from crystalgen.training.config import TrainConfig
-from crystalgen.training.critic_lessons import lessons_of
+from crystalgen.training.critic_lessons import lessons_of, usual_features
 from crystalgen.training.fit import Report, fit
 from crystalgen.training.folder import MODEL
 from crystalgen.training.loop import never
@@ -103,6 +103,8 @@ def teach_critic(
         critic = Critic(model)
     if known := tensors_under(checkpoint.tensors, f"{ALL}{CRITIC}."):
         critic.load_state_dict(known)
+    if lesson.real:
+        critic.usual_features.copy_(torch.from_numpy(usual_features(lesson.real)))
     for report in fit(
         critic,
         lessons_of([lesson.drawn, *lesson.real]),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from crystalgen.generation.selection import LEAST_VARIANCE, choose_together
+from crystalgen.generation.selection import FEW, LEAST_VARIANCE, choose_together
 
 
 @st.composite
@@ -19,7 +19,7 @@ def choices(draw):
     return costs, random.random((n_draws, n_choices, 4)), usual
 
 
-def objective(costs, features, usual, chosen, weight):
+def objective(costs, features, usual, chosen, weight, usual_features=None):
     """What is minimised, written out."""
     total, variance = 0.0, np.full(features.shape[2], LEAST_VARIANCE)
     features_taken, target = np.zeros((2, features.shape[2]))
@@ -29,6 +29,9 @@ def objective(costs, features, usual, chosen, weight):
         features_taken = features_taken + features[row, choice]
         target = target + known.mean(axis=0)
         variance = variance + known.var(axis=0)
+    if usual_features is not None:
+        n = len(chosen)
+        target = (FEW * target + n * n * usual_features) / (n + FEW)
     return total + 0.5 * weight * (((features_taken - target) ** 2) / variance).sum()
 
 
@@ -47,16 +50,19 @@ def test_without_weight_each_draw_takes_what_costs_least(given_choices):
 
 
 @settings(max_examples=50)
-@given(choices(), st.floats(0.1, 30))
+@given(choices(), st.floats(0.1, 30), st.none() | st.floats(0, 1))
 def test_choices_made_together_are_no_worse_than_those_made_alone(
-    given_choices, weight
+    given_choices, weight, usual_share
 ):
     costs, features, usual = given_choices
+    told = None if usual_share is None else np.full(features.shape[2], usual_share)
     costs[:, 0] = np.where(np.isfinite(costs[:, 0]), costs[:, 0], 0.0)
     start, is_open = np.zeros(len(costs), dtype=int), np.ones(len(costs), dtype=bool)
-    chosen = choose_together(costs, features, usual, start, is_open, weight=weight)
-    found = objective(costs, features, usual, chosen, weight)
-    alone = objective(costs, features, usual, independent(costs), weight)
+    chosen = choose_together(
+        costs, features, usual, start, is_open, weight=weight, usual_features=told
+    )
+    found = objective(costs, features, usual, chosen, weight, told)
+    alone = objective(costs, features, usual, independent(costs), weight, told)
     assert np.isfinite(found)
     assert found <= alone + 1e-9
 
@@ -88,3 +94,22 @@ def test_what_costs_less_does_not_crowd_out_the_rest():
     }
     assert share[0.0] < 0.15
     assert share[10.0] == pytest.approx(kind.mean(), abs=0.03)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5])
+def test_many_draws_are_made_of_what_is_usual(share):
+    random = np.random.default_rng(1)
+    kind = random.random((256, 8)) < 0.3
+    features = np.stack([kind, ~kind], axis=-1).astype(float)
+    chosen = choose_together(
+        random.normal(size=kind.shape),
+        features,
+        np.ones_like(kind),
+        np.zeros(len(kind), dtype=int),
+        np.ones(len(kind), dtype=bool),
+        weight=10.0,
+        usual_features=np.array([share, 1 - share]),
+    )
+    expected = (256 * share + FEW * kind.mean()) / (256 + FEW)
+    found = kind[np.arange(256), chosen].mean()
+    assert found == pytest.approx(expected, abs=0.03)

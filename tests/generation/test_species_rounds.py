@@ -10,10 +10,13 @@ import torch
 from crystalgen.generation.drawing import ROUNDS, draw_block
 from crystalgen.generation.request import Request
 from crystalgen.generation.templates import TemplateSource
+from crystalgen.model.composition_features import element_families, n_features
 from crystalgen.model.critic import Critic
 from crystalgen.representation.neutrality import are_metals
 from crystalgen.representation.table import CrystalTable
 from crystalgen.training.critic_lessons import lessons_of
+
+EVERYTHING = Request()
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +35,9 @@ def critical(weights):
     return copy
 
 
-def outcomes(weights, *, rounds=ROUNDS):
+def outcomes(weights, *, rounds=ROUNDS, request=EVERYTHING):
     """Crystals of some draws, and whether they passed all checks."""
-    source = TemplateSource(weights=weights, request=Request())
+    source = TemplateSource(weights=weights, request=request)
     drawn = draw_block(
         weights,
         source.draw(3, np.arange(96)),
@@ -42,6 +45,8 @@ def outcomes(weights, *, rounds=ROUNDS):
         temperature=1.0,
         rounds=rounds,
         allow_known=True,
+        constraints=source.constraints,
+        is_group_asked=request.asks_for_symmetry,
         choices=4,
     )
     assert all(each.candidate for each in drawn)
@@ -82,3 +87,31 @@ def test_a_single_raw_draw_asks_no_critic(weights, critical):
     raw = [outcomes(each, rounds=1) for each in (weights, critical)]
     for (one, _), (other, _) in zip(*raw, strict=True):
         assert one.species == other.species
+
+
+def oxygen_in(drawn):
+    """Share of crystals with oxygen."""
+    return np.mean([8 in crystal.species for crystal, _ in drawn])
+
+
+@pytest.fixture(scope="module")
+def told_oxides(critical):
+    """The same, told that half of all that is usual is oxygen."""
+    copy = deepcopy(critical)
+    usual = torch.zeros(n_features(), dtype=torch.float64)
+    usual[element_families()[8]] = 0.5
+    copy.networks.critic.usual_features.copy_(usual)
+    return copy
+
+
+def test_runs_are_made_of_what_is_usual(critical, told_oxides):
+    assert oxygen_in(outcomes(told_oxides)) > oxygen_in(outcomes(critical)) + 0.05
+
+
+@pytest.mark.parametrize("asked", [{"exclude": ("O",)}, {"max_atoms": 9}])
+def test_what_is_usual_does_not_count_where_something_is_asked(
+    critical, told_oxides, asked
+):
+    request = Request(**asked)
+    one, other = (outcomes(each, request=request) for each in (critical, told_oxides))
+    assert [each.species for each, _ in one] == [each.species for each, _ in other]

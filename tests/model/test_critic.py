@@ -1,3 +1,4 @@
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -68,3 +69,10 @@ def test_verdicts_add_energy_and_force_and_tell_the_density(critic, batch):
     verdict = critic.judge(batch.templates, batch.species)
     np.testing.assert_allclose(verdict.cost, above + force, rtol=1e-5)
     np.testing.assert_allclose(verdict.log_density, density, rtol=1e-5)
+
+
+def test_critics_of_earlier_versions_load_and_know_nothing_usual(critic):
+    state = {k: v for k, v in critic.state_dict().items() if k != "usual_features"}
+    again = deepcopy(critic)
+    again.load_state_dict(state)
+    assert again.usual_features.isnan().all()

@@ -15,6 +15,7 @@ from crystalgen.model.critic import ABOVE_HULL
 from crystalgen.model.statistics import count_statistics
 from crystalgen.representation.prototype import prototypes_of
 from crystalgen.training.config import TrainConfig
+from crystalgen.training.critic_lessons import usual_features
 from crystalgen.training.machine import Machine
 from crystalgen.training.run import RunConfig, train_run
 from crystalgen.training.teaching import (
@@ -135,6 +136,19 @@ def test_either_part_resumes_bit_for_bit(checkpoint, drawn, taught, tmp_path, n)
     again = load_checkpoint(tmp_path / "model.safetensors").tensors
     expected = load_checkpoint(taught[0]).tensors
     assert all(torch.equal(again[name], each) for name, each in expected.items())
+
+
+def test_the_critic_is_told_what_real_crystals_are_made_of(
+    checkpoint, drawn, taught, tmp_path
+):
+    usual = load_checkpoint(taught[0]).tensors["generative.critic.usual_features"]
+    np.testing.assert_allclose(usual, usual_features([drawn]), atol=1e-6)
+    alone = replace(lesson_of(drawn), real=())
+    list(teach_critic(checkpoint, alone, CONFIG, Machine(), out=tmp_path))
+    save_taught(checkpoint, tmp_path)
+    critic = load_weights(tmp_path / "model.safetensors").networks.critic
+    assert critic is not None
+    assert critic.usual_features.isnan().all()
 
 
 def test_taught_weights_can_be_taught_again(taught, drawn, tmp_path):
