@@ -29,6 +29,7 @@ app = typer.Typer(
     help="Generate, screen and export crystal structures.",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
+    rich_markup_mode="markdown",
 )
 app.command()(generate.generate)
 app.command()(decorate.decorate)

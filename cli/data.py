@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Turn crystals from anywhere into a cache for training.",
     no_args_is_help=True,
+    rich_markup_mode="markdown",
 )
 
 

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from crystalgen.latent.information import Information
     from crystalgen.latent.mapping import LatentMap
 
-app = typer.Typer(help="What the codebooks are about.", no_args_is_help=True)
+app = typer.Typer(
+    help="What the codebooks are about.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+)
 
 TABLE = "map.csv"
 PICTURE = "map.png"

@@ -91,6 +91,7 @@ def teach(
     networks stay as they are. The energies may be of any method, of the crystals as
     they were drawn; some thousands are needed. A tenth of all crystals is held out to
     validate on. Several processes:
+
     torchrun --nproc-per-node 2 --no-python crystalgen teach ...
 
     For example

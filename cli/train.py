@@ -49,6 +49,7 @@ def train(
     """Train a model on CPU or GPU; on several with torchrun.
 
     Ctrl-C saves and says how to go on. Several processes:
+
     torchrun --nproc-per-node 2 --no-python crystalgen train RUN.TOML
     """
     # imported here because torch costs seconds that --help must not pay

@@ -34,6 +34,18 @@ def test_help_imports_nothing_heavy_and_answers_at_once():
     assert min(seconds) < 1
 
 
+def test_help_shows_words_in_brackets():
+    result = CliRunner().invoke(app, ["train", "--help"], env={"COLUMNS": "80"})
+    assert all(f"[{name}]" in result.stdout for name in ("data", "model", "train"))
+
+
+def test_help_fills_its_lines():
+    result = CliRunner().invoke(app, ["teach", "--help"], env={"COLUMNS": "80"})
+    text = result.stdout.split("A network, ")[1].split("torchrun")[0].strip()
+    lines = [line.strip() for line in text.splitlines()][1:-1]
+    assert min(map(len, lines)) > 60
+
+
 def test_version_is_the_version_of_the_package():
     result = CliRunner().invoke(app, ["--version"])
     assert (result.exit_code, result.stdout) == (
