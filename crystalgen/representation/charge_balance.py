@@ -23,7 +23,7 @@ from crystalgen.representation.neutrality import (
     METALLICITY_LIMIT,
     NOBLE_GAS_PARTNERS,
     are_metals,
-    known_states_of,
+    less_usual_states_of,
     may_be_unusual,
     usual_states_of,
 )
@@ -58,7 +58,7 @@ def are_neutral(
     verdicts = _are_balanced(counts, *_choices(species))
     unusual = [may_be_unusual(species, tuple(each)) for each in counts.tolist()]
     if any(unusual):
-        verdicts |= np.array(unusual) & _are_balanced(counts, *_all_choices(species))
+        verdicts |= np.array(unusual) & _are_balanced(counts, *_wider_choices(species))
     if any(Element.from_Z(number).is_noble_gas for number in species):
         return verdicts & (not NOBLE_GAS_PARTNERS.isdisjoint(species))
     return verdicts | (metallicity(species, counts) > METALLICITY_LIMIT + MARGIN)
@@ -80,11 +80,11 @@ def _choices(species: tuple[int, ...]) -> Choices:
 
 
 @lru_cache(maxsize=1 << 10)
-def _all_choices(species: tuple[int, ...]) -> Choices:
-    """Those of all states seen in the ICSD."""
+def _wider_choices(species: tuple[int, ...]) -> Choices:
+    """Those of less usual states, too."""
     elements = [Element.from_Z(number) for number in species]
     return _following(
-        species, [_runs(each, known_states_of(each)) for each in elements]
+        species, [_runs(each, less_usual_states_of(each)) for each in elements]
     )
 
 

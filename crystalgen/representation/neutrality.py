@@ -6,9 +6,9 @@ more electronegative elements are the negative ones (Pauling's rule). Stricter t
 asking for some states to cancel: rare states are left out.
 
 Not so in compounds of metals with boron, silicon and the like. Atoms of these bind each
-other, as the pairs, chains and nets of silicon in CaSi, TbCoSi2 or Er2Si3 do, and then
+other, as the chains of silicon in CaSi or the pairs of phosphorus in VP2 do, and then
 take up whatever charge the metals give them (Zintl; Schäfer, Eisenmann and Müller,
-Angew. Chem. Int. Ed. 12, 694, 1973): there any state seen in the ICSD will do.
+Angew. Chem. Int. Ed. 12, 694, 1973): there less usual states will do.
 
 Noble gases make no metals, though the score of metals does not know that: YbFe4Kr has
 0.73. Their known compounds hold fluorine or oxygen, as XeF2, XeO3 and KrF2 do.
@@ -28,6 +28,8 @@ NOBLE_GAS_PARTNERS = frozenset((8, 9))
 """Oxygen and fluorine, one of which every compound of a noble gas must hold."""
 MIN_SHARE = 2.0
 """Percent of an element's entries in the ICSD below which a state is unusual."""
+MIN_SHARE_BONDED = 0.5
+"""The same where elements bond themselves."""
 BOND_THEMSELVES = frozenset((5, 14, 15, 32, 33, 51))
 """Boron, silicon, phosphorus, germanium, arsenic and antimony."""
 METALS_BESIDE = 1 / 3
@@ -53,7 +55,9 @@ def is_neutral(species: tuple[int, ...], counts: tuple[int, ...]) -> bool:
     is_noble = any(element.is_noble_gas for element in elements)
     if is_noble and not NOBLE_GAS_PARTNERS.intersection(species):
         return False
-    states = known_states_of if may_be_unusual(species, counts) else usual_states_of
+    states = (
+        less_usual_states_of if may_be_unusual(species, counts) else usual_states_of
+    )
     is_balanced = _can_cancel(elements, counts, [states(each) for each in elements])
     return is_balanced or (not is_noble and is_metallic(species, counts))
 
@@ -145,8 +149,9 @@ def usual_states_of(element: Element) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=118)
-def known_states_of(element: Element) -> tuple[int, ...]:
-    """All oxidation states of an element in SMACT's ICSD count; else its usual ones."""
+def less_usual_states_of(element: Element) -> tuple[int, ...]:
+    """Usual states and rarer ones; the usual ones alone where SMACT has none."""
     facts = element_facts().get(element.Z)
-    seen = () if facts is None else tuple(state for state, _ in facts.shares)
-    return seen or usual_states_of(element)
+    shares = () if facts is None else facts.shares
+    states = tuple(state for state, share in shares if share >= MIN_SHARE_BONDED)
+    return states or usual_states_of(element)
