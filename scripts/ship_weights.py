@@ -8,6 +8,12 @@ counted on the crystals that they were learnt from; what the networks learnt wit
 kept:
 
 python scripts/ship_weights.py OLD.safetensors mp-20 --counted-on train.safetensors
+
+Critic and relaxer know nothing of the other networks, so that networks trained anew can
+have those of weights that were taught, and be taught further:
+
+python scripts/ship_weights.py NEW.safetensors mp-20 --parts-of TAUGHT.safetensors \
+    --out BOTH.safetensors
 """
 
 import argparse
@@ -17,14 +23,20 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from crystalgen.config import as_plain
 from crystalgen.datasets.cache import read_cache
 from crystalgen.errors import CrystalgenError
 from crystalgen.model.centres import CentreArrays, fit_centres
-from crystalgen.model.checkpoint import load_checkpoint, save_checkpoint
+from crystalgen.model.checkpoint import (
+    Checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
 from crystalgen.model.families import find_kin, fit_families
 from crystalgen.model.family_elements import fit_family_elements
 from crystalgen.representation.prototype import count_prototypes
 from crystalgen.representation.table import CrystalTable
+from crystalgen.training.teaching import ALL, CRITIC, RELAXER, with_critic
 
 WEIGHTS = Path(__file__).parents[1] / "crystalgen" / "model" / "weights"
 STATISTICS = "generative.statistics."
@@ -39,6 +51,9 @@ def main() -> None:
         "--counted-on", type=Path, help="cache of the training crystals"
     )
     parser.add_argument(
+        "--parts-of", type=Path, help="weights whose critic and relaxer are taken"
+    )
+    parser.add_argument(
         "--species-temperature", type=float, help="see [model] in docs/training.md"
     )
     parser.add_argument("--out", type=Path, help="a file, rather than in the package")
@@ -48,6 +63,10 @@ def main() -> None:
     if arguments.counted_on:
         tensors = with_geometries(tensors, read_cache(arguments.counted_on)[0])
     config = trained.config
+    if arguments.parts_of:
+        others = load_checkpoint(arguments.parts_of)
+        tensors = {**tensors, **parts(others)}
+        config = {**config, "model": as_plain(with_critic(trained))}
     if arguments.species_temperature:
         model = {
             **config["model"],
@@ -61,6 +80,16 @@ def main() -> None:
         metadata={**trained.metadata, "name": arguments.name},
         dtype=torch.float16,
     )
+
+
+def parts(taught: Checkpoint) -> dict[str, Tensor]:
+    """Tensors of critic and relaxer, in full precision."""
+    prefixes = tuple(f"{ALL}{part}." for part in (CRITIC, RELAXER))
+    return {
+        name: tensor.float()
+        for name, tensor in taught.tensors.items()
+        if name.startswith(prefixes)
+    }
 
 
 def with_geometries(
