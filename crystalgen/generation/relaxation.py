@@ -33,7 +33,7 @@ from crystalgen.model.tables import symmetry_tables
 from crystalgen.symmetry.lattice import constrain, lattice_matrix
 from crystalgen.symmetry.wyckoff import crystal_system
 
-MAX_STEPS = 6
+MAX_STEPS = 9
 """Most steps of the relaxer from what was decoded; more mend little."""
 OVERSHOOT = 1.4
 """How far a crystal goes that still has a long way to go after the first step, in terms
