@@ -151,7 +151,7 @@ def teach(
             raise typer.Exit(128 + (stop() or 0))
     if not is_first:
         return
-    sha256 = save_taught(weights, out, blend=blend)
+    sha256 = save_taught(weights, out, blend=blend, real=real)
     path = shlex.quote(str(out / "model.safetensors"))
     typer.echo(
         f"taught; weights in {path} (SHA-256 {sha256[:12]}); try them with: "

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from crystalgen.model.batch import Templates
 from crystalgen.model.collate import to_templates
-from crystalgen.model.composition_features import features_of
-from crystalgen.model.critic import DENSITY, TARGETS, scores_of
+from crystalgen.model.composition_features import features_of, n_features
+from crystalgen.model.critic import DENSITY, TARGETS, Critic, scores_of
 from crystalgen.representation.crystal import primitive_multiplicities
 from crystalgen.representation.prototype import prototypes_of
 from crystalgen.representation.table import CrystalTable
@@ -25,6 +25,8 @@ from crystalgen.symmetry.lattice import lattice_matrix, primitive_vectors
 from crystalgen.symmetry.wyckoff import space_group
 from crystalgen.training.problem import Losses
 
+BATCH = 2048
+"""Crystals that are judged together."""
 DALTON_PER_A3 = 1.66053907
 """g/cm³."""
 
@@ -135,11 +137,21 @@ def lessons_of(tables: Sequence[CrystalTable]) -> CriticProblem:
     )
 
 
-def usual_features(tables: Sequence[CrystalTable]) -> Float64[np.ndarray, " features"]:
-    """What crystals are made of in the mean, and how dense they are."""
+def usual_features(
+    critic: Critic, tables: Sequence[CrystalTable]
+) -> Float64[np.ndarray, " features"]:
+    """What crystals are made of in the mean, and how dense they are.
+
+    Densities are those that the critic tells, as of drawn crystals, so that what it
+    tells too high or too low makes no difference.
+    """
     lessons = lessons_of(tables).lessons
-    log_density = lessons.scores[:, TARGETS.index(DENSITY)].double().numpy()
-    return features_of(lessons.templates, lessons.species, log_density).mean(axis=0)
+    total = np.zeros(n_features())
+    for rows in torch.arange(len(lessons)).split(BATCH):
+        some = lessons.rows(rows)
+        log_density = critic.judge(some.templates, some.species).log_density
+        total += features_of(some.templates, some.species, log_density).sum(axis=0)
+    return total / len(lessons)
 
 
 def densities(table: CrystalTable) -> Float64[np.ndarray, " crystals"]:

@@ -103,8 +103,6 @@ def teach_critic(
         critic = Critic(model)
     if known := tensors_under(checkpoint.tensors, f"{ALL}{CRITIC}."):
         critic.load_state_dict(known)
-    if lesson.real:
-        critic.usual_features.copy_(torch.from_numpy(usual_features(lesson.real)))
     for report in fit(
         critic,
         lessons_of([lesson.drawn, *lesson.real]),
@@ -184,7 +182,13 @@ def teach_relaxer(
         yield replace(report, part=RELAXER)
 
 
-def save_taught(checkpoint: Checkpoint, out: Path, *, blend: float = 1.0) -> str:
+def save_taught(
+    checkpoint: Checkpoint,
+    out: Path,
+    *,
+    blend: float = 1.0,
+    real: Sequence[CrystalTable] = (),
+) -> str:
     """Write weights with what the parts in a folder have learnt.
 
     Args:
@@ -193,6 +197,8 @@ def save_taught(checkpoint: Checkpoint, out: Path, *, blend: float = 1.0) -> str
         blend: Share of the taught relaxer, 0 to 1; the rest is as it was before. Means
             of weights before and after often do better than either where crystals are
             unlike those of the lesson (Wortsman et al., 2022, arXiv:2109.01903).
+        real: Crystals that the weights were trained on; a taught critic is told what
+            they are made of.
 
     Returns:
         The SHA-256 of the tensors.
@@ -213,7 +219,12 @@ def save_taught(checkpoint: Checkpoint, out: Path, *, blend: float = 1.0) -> str
     if (out / CRITIC / MODEL).exists():
         found = load_checkpoint(out / CRITIC / MODEL)
         model = with_critic(checkpoint)
-        tensors |= {f"{ALL}{CRITIC}.{n}": t for n, t in found.tensors.items()}
+        critic = Critic(model)
+        critic.load_state_dict(found.tensors)
+        if real:
+            usual = usual_features(critic.eval(), real)
+            critic.usual_features.copy_(torch.from_numpy(usual))
+        tensors |= {f"{ALL}{CRITIC}.{n}": t for n, t in critic.state_dict().items()}
         config |= {"model": as_plain(model), "critic_taught": found.config["train"]}
     return save_checkpoint(out / MODEL, tensors, config, metadata=checkpoint.metadata)
 
