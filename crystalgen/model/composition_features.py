@@ -25,28 +25,33 @@ def features_of(
 ) -> Float64[np.ndarray, "compositions features"]:
     """Shares of the families of the periodic table, and where the density lies.
 
+    The logarithm of the density stands among them for its mean, which many small
+    differences in where densities lie would else shift.
+
     Args:
         templates: Groups, positions and roles.
         species: Atomic number of each role; 0 on padding.
         log_density: Natural logarithm of the density that is expected, g/cm³.
 
     Returns:
-        Shares of the atoms, then weights of `DENSITIES`; either add up to 1.
+        Shares of the atoms, then weights of `DENSITIES`; either add up to 1. Last the
+        logarithm of the density.
     """
     atoms = symmetry_tables().multiplicity[templates.position.cpu()].numpy()
     shares = atoms / atoms.sum(axis=1, keepdims=True)
     families = element_families()[species.gather(1, templates.role).cpu().numpy()]
-    known = np.zeros((len(species), n_features() - len(DENSITIES)))
+    known = np.zeros((len(species), int(element_families().max()) + 1))
     np.add.at(known, (np.arange(len(species))[:, None], families), shares)
     spacing = DENSITIES[1] - DENSITIES[0]
     within = np.clip(log_density, DENSITIES[0], DENSITIES[-1])
     distance = np.abs(within[:, None] - DENSITIES) / spacing
-    return np.concatenate([known, np.maximum(1.0 - distance, 0.0)], axis=1)
+    weights = np.maximum(1.0 - distance, 0.0)
+    return np.concatenate([known, weights, log_density[:, None]], axis=1)
 
 
 def n_features() -> int:
-    """Families of elements and places among densities."""
-    return int(element_families().max()) + 1 + len(DENSITIES)
+    """Families of elements, places among densities, and the density itself."""
+    return int(element_families().max()) + 1 + len(DENSITIES) + 1
 
 
 @lru_cache(maxsize=1)
