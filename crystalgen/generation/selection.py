@@ -37,8 +37,6 @@ def choose_together(
     costs: Float64[np.ndarray, "draws choices"],
     features: Float64[np.ndarray, "draws choices features"],
     is_like: Bool[np.ndarray, "draws choices"],
-    chosen: Int[np.ndarray, " draws"],
-    is_open: Bool[np.ndarray, " draws"],
     *,
     weight: float,
     usual_features: Float64[np.ndarray, " features"] | None = None,
@@ -48,12 +46,11 @@ def choose_together(
     Coordinate descent: one draw after the other takes what is best given the others.
 
     Args:
-        costs: Of order 1, lower is better; infinite where it cannot be taken.
+        costs: Of order 1, lower is better; infinite where it cannot be taken, which is
+            not so of all choices of a draw.
         features: What is to be as usual, see
             `crystalgen.model.composition_features`; there may be none.
         is_like: What counts for what was drawn, at least one for each draw.
-        chosen: Choice of each draw so far.
-        is_open: Draws that may choose; the others keep what they have.
         weight: Of the features; 0 for the least cost of each draw alone.
         usual_features: Their means over the training crystals; None to keep to what was
             drawn.
@@ -61,10 +58,8 @@ def choose_together(
     Returns:
         Number of the choice of each draw.
     """
-    chosen = chosen.copy()
-    rows = np.flatnonzero(is_open & np.isfinite(costs).any(axis=1))
-    chosen[rows] = costs[rows].argmin(axis=1)
-    if not weight or not features.size or not len(rows):
+    chosen = costs.argmin(axis=1)
+    if not weight or not features.size:
         return chosen
     share = is_like / is_like.sum(axis=1, keepdims=True)
     mean = np.einsum("rk,rkf->rf", share, features)
@@ -77,7 +72,7 @@ def choose_together(
     excess = (scaled[everyone, chosen] - mean * scale).sum(axis=0)
     for _ in range(SWEEPS):
         n_changed = 0
-        for row in rows.tolist():
+        for row in everyone.tolist():
             others = excess - scaled[row, chosen[row]]
             after = others + scaled[row]
             best = int(np.argmin(costs[row] + np.einsum("kf,kf->k", after, after)))

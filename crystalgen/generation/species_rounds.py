@@ -76,47 +76,42 @@ def _take(
     *,
     is_last: bool,
 ) -> None:
-    """Give rows compositions without a fault, as far as there are some.
-
-    What turns out to have one is not for choice any more, and its row chooses again.
-    """
-    costs = np.where(is_like, options.cost, np.inf)
-    chosen = np.zeros(len(rows), dtype=np.int64)
-    is_open: Bool[np.ndarray, " rows"] = np.asarray(is_like.any(axis=1))
-    in_play = is_open.copy()
-    usual_features = block.usual_features if block.choices > 1 else None
-    while is_open.any():
-        some = np.flatnonzero(in_play)
-        chosen[some] = choose_together(
-            costs[some],
-            options.features[some],
-            is_like[some],
-            chosen[some],
-            is_open[some],
-            weight=LIKENESS,
-            usual_features=usual_features,
+    """Give rows compositions without a fault, as far as there are some."""
+    n_choices = is_like.shape[1]
+    drawn = {
+        (row, choice): composition_of(
+            block.weights,
+            prototypes[row],
+            options.drawn,
+            row * n_choices + choice,
+            allow_known=block.allow_known,
+            drawn_before=block.drawn_before,
+            charge_neutral=block.charge_neutral,
         )
-        for place in np.flatnonzero(is_open).tolist():
-            one = composition_of(
-                block.weights,
-                prototypes[place],
-                options.drawn,
-                place * costs.shape[1] + int(chosen[place]),
-                allow_known=block.allow_known,
-                drawn_before=block.drawn_before,
-                charge_neutral=block.charge_neutral,
-            )
-            costs[place, chosen[place]] = np.inf
-            has_more = bool(np.isfinite(costs[place]).any())
-            if not one.fault or (is_last and not has_more):
-                rows[place].composition = one
-            else:
-                rows[place].redrawn[one.fault] += 1
-                in_play[place] = has_more
-            is_open[place] = rows[place].composition is None and has_more
-    for row, n_unlike in zip(rows, (~is_like).sum(axis=1).tolist(), strict=True):
-        if row.composition is None:
-            row.redrawn["class"] += n_unlike
+        for row, choice in np.argwhere(is_like).tolist()
+    }
+    costs = np.full(is_like.shape, np.inf)
+    for place, one in drawn.items():
+        costs[place] = np.inf if one.fault else options.cost[place]
+    chosen = np.where(is_like, options.cost, np.inf).argmin(axis=1)
+    has_some: Bool[np.ndarray, " rows"] = np.asarray(np.isfinite(costs).any(axis=1))
+    chosen[has_some] = choose_together(
+        costs[has_some],
+        options.features[has_some],
+        is_like[has_some],
+        weight=LIKENESS,
+        usual_features=block.usual_features if block.choices > 1 else None,
+    )
+    in_order = np.argsort(options.cost, axis=1, kind="stable").tolist()
+    for row, (one, choice) in enumerate(zip(rows, chosen.tolist(), strict=True)):
+        if has_some[row] or (is_last and (row, choice) in drawn):
+            one.composition = drawn[row, choice]
+        for each in in_order[row]:
+            if one.composition is not None and each == choice:
+                break
+            fault = drawn[row, each].fault if (row, each) in drawn else "class"
+            if fault:
+                one.redrawn[fault] += 1
 
 
 def _options(

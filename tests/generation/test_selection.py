@@ -15,7 +15,7 @@ def choices(draw):
     usual = random.random((n_draws, n_choices)) < 0.7
     usual[:, 0] = True
     costs = random.normal(size=(n_draws, n_choices))
-    costs[random.random(costs.shape) < 0.2] = np.inf
+    costs[:, 1:][random.random((n_draws, n_choices - 1)) < 0.2] = np.inf
     return costs, random.random((n_draws, n_choices, 4)), usual
 
 
@@ -43,10 +43,8 @@ def independent(costs):
 @given(choices())
 def test_without_weight_each_draw_takes_what_costs_least(given_choices):
     costs, features, usual = given_choices
-    start, is_open = np.zeros(len(costs), dtype=int), np.ones(len(costs), dtype=bool)
-    chosen = choose_together(costs, features, usual, start, is_open, weight=0.0)
-    has_some = np.isfinite(costs).any(axis=1)
-    np.testing.assert_array_equal(chosen[has_some], independent(costs)[has_some])
+    chosen = choose_together(costs, features, usual, weight=0.0)
+    np.testing.assert_array_equal(chosen, independent(costs))
 
 
 @settings(max_examples=50)
@@ -56,26 +54,11 @@ def test_choices_made_together_are_no_worse_than_those_made_alone(
 ):
     costs, features, usual = given_choices
     told = None if usual_share is None else np.full(features.shape[2], usual_share)
-    costs[:, 0] = np.where(np.isfinite(costs[:, 0]), costs[:, 0], 0.0)
-    start, is_open = np.zeros(len(costs), dtype=int), np.ones(len(costs), dtype=bool)
-    chosen = choose_together(
-        costs, features, usual, start, is_open, weight=weight, usual_features=told
-    )
+    chosen = choose_together(costs, features, usual, weight=weight, usual_features=told)
     found = objective(costs, features, usual, chosen, weight, told)
     alone = objective(costs, features, usual, independent(costs), weight, told)
     assert np.isfinite(found)
     assert found <= alone + 1e-9
-
-
-@given(choices())
-def test_closed_draws_keep_what_they_have(given_choices):
-    costs, features, usual = given_choices
-    start = np.full(len(costs), costs.shape[1] - 1)
-    is_open = np.arange(len(costs)) % 2 == 0
-    chosen = choose_together(costs, features, usual, start, is_open, weight=2.0)
-    np.testing.assert_array_equal(chosen[~is_open], start[~is_open])
-    has_some = is_open & np.isfinite(costs).any(axis=1)
-    assert np.isfinite(costs[np.arange(len(costs)), chosen][has_some]).all()
 
 
 def test_what_costs_less_does_not_crowd_out_the_rest():
@@ -83,12 +66,11 @@ def test_what_costs_less_does_not_crowd_out_the_rest():
     kind = random.random((200, 8)) < 0.3
     features = np.stack([kind, ~kind], axis=-1).astype(float)
     costs = random.normal(size=kind.shape) + kind
-    usual, start = np.ones_like(kind), np.zeros(200, dtype=int)
-    is_open, every = np.ones(200, dtype=bool), np.arange(200)
+    usual, every = np.ones_like(kind), np.arange(200)
     share = {
         weight: kind[
             every,
-            choose_together(costs, features, usual, start, is_open, weight=weight),
+            choose_together(costs, features, usual, weight=weight),
         ].mean()
         for weight in (0.0, 10.0)
     }
@@ -105,8 +87,6 @@ def test_many_draws_are_made_of_what_is_usual(share):
         random.normal(size=kind.shape),
         features,
         np.ones_like(kind),
-        np.zeros(len(kind), dtype=int),
-        np.ones(len(kind), dtype=bool),
         weight=10.0,
         usual_features=np.array([share, 1 - share]),
     )
