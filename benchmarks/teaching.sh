@@ -1,5 +1,5 @@
 #!/bin/sh
-# Let CHGNet teach weights in two rounds, as it taught those inside the package: draw,
+# Let CHGNet teach weights in two rounds, much as it taught those inside: draw,
 # compute energies and forces, bring to rest, learn; about 100 minutes on two cores. In
 # the second round, crystals that were drawn with and without a choice teach the critic.
 # The caches are written by `crystalgen data build mp-20 --split ...`; needs CHGNet, see

@@ -83,8 +83,18 @@ def main() -> None:
 
 
 def parts(taught: Checkpoint) -> dict[str, Tensor]:
-    """Tensors of critic and relaxer, in full precision."""
+    """Tensors of critic and relaxer, in full precision.
+
+    Raises:
+        SystemExit: There is no critic or no relaxer.
+    """
     prefixes = tuple(f"{ALL}{part}." for part in (CRITIC, RELAXER))
+    for prefix in prefixes:
+        if not any(name.startswith(prefix) for name in taught.tensors):
+            raise SystemExit(
+                f"--parts-of: {taught.name} has no {prefix}*; expected weights written"
+                " by `crystalgen teach`"
+            )
     return {
         name: tensor.float()
         for name, tensor in taught.tensors.items()

@@ -40,7 +40,7 @@ def features_of(
     atoms = symmetry_tables().multiplicity[templates.position.cpu()].numpy()
     shares = atoms / atoms.sum(axis=1, keepdims=True)
     families = element_families()[species.gather(1, templates.role).cpu().numpy()]
-    known = np.zeros((len(species), int(element_families().max()) + 1))
+    known = np.zeros((len(species), n_features() - len(DENSITIES) - 1))
     np.add.at(known, (np.arange(len(species))[:, None], families), shares)
     spacing = DENSITIES[1] - DENSITIES[0]
     within = np.clip(log_density, DENSITIES[0], DENSITIES[-1])

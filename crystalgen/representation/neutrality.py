@@ -100,6 +100,10 @@ def usual_states() -> dict[str, tuple[int, ...]]:
 def may_be_unusual(species: tuple[int, ...], counts: tuple[int, ...]) -> bool:
     """Whether metals stand beside an element that bonds itself, so many that it will.
 
+    Args:
+        species: Atomic numbers, each once.
+        counts: Atoms of each.
+
     >>> may_be_unusual((20, 14), (1, 1)), may_be_unusual((14, 8), (1, 2))
     (True, False)
     """
