@@ -74,6 +74,14 @@ def teach(
             " 1 where few crystals were relaxed.",
         ),
     ] = 1.0,
+    trial: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Crystals to draw at the end, so that what they lack of --data is"
+            " asked for the more; 0 for none.",
+        ),
+    ] = 2000,
     seed: Annotated[int, typer.Option(min=0, help="Of all that is drawn.")] = 0,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")
@@ -105,11 +113,12 @@ def teach(
     # imported here because torch costs seconds that --help must not pay
     from crystalgen.cli.energies import read_labelled
     from crystalgen.cli.train import follow
+    from crystalgen.cli.trial_run import correct
     from crystalgen.datasets.cache import read_cache
     from crystalgen.generation.weights import read_weights
     from crystalgen.training.folder import check_folder
     from crystalgen.training.interrupt import stop_on_signals
-    from crystalgen.training.teaching import CRITIC, RELAXER, save_taught
+    from crystalgen.training.taught import CRITIC, RELAXER, save_taught
 
     if not relaxed and not steps:
         raise TrainingError(
@@ -152,6 +161,8 @@ def teach(
     if not is_first:
         return
     sha256 = save_taught(weights, out, blend=blend, real=real)
+    if real and steps and trial:
+        sha256 = correct(out / "model.safetensors", real, trial, console)
     path = shlex.quote(str(out / "model.safetensors"))
     typer.echo(
         f"taught; weights in {path} (SHA-256 {sha256[:12]}); try them with: "

@@ -154,6 +154,13 @@ def usual_features(
     return total / len(lessons)
 
 
+def true_features(tables: Sequence[CrystalTable]) -> Float64[np.ndarray, " features"]:
+    """The same with the densities that the crystals have."""
+    lessons = lessons_of(tables).lessons
+    log_density = np.log(np.concatenate([densities(table) for table in tables]))
+    return features_of(lessons.templates, lessons.species, log_density).mean(axis=0)
+
+
 def densities(table: CrystalTable) -> Float64[np.ndarray, " crystals"]:
     """Mass over volume of each crystal, g/cm³."""
     found = np.empty(len(table))

@@ -13,18 +13,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from crystalgen.config import as_plain, build
+from crystalgen.config import as_plain
 from crystalgen.errors import TrainingError
 from crystalgen.graphs.table import GraphTable
 from crystalgen.model.autoencoder import CrystalAutoencoder
 from crystalgen.model.checkpoint import (
     Checkpoint,
-    load_checkpoint,
-    save_checkpoint,
     tensors_under,
 )
 from crystalgen.model.collate import Examples, label_examples
-from crystalgen.model.config import ModelConfig
 from crystalgen.model.critic import Critic
 from crystalgen.model.statistics import Statistics
 from crystalgen.representation.prototype import (
@@ -33,21 +30,20 @@ from crystalgen.representation.prototype import (
 )
 from crystalgen.representation.table import CrystalTable
 from crystalgen.training.config import TrainConfig
-from crystalgen.training.critic_lessons import lessons_of, usual_features
+from crystalgen.training.critic_lessons import lessons_of
 from crystalgen.training.fit import Report, fit
-from crystalgen.training.folder import MODEL
 from crystalgen.training.loop import never
 from crystalgen.training.machine import Machine
 from crystalgen.training.objective import AutoencoderProblem, ObjectiveConfig
 from crystalgen.training.relaxing import NO_RELAXER, relaxer_problem
 from crystalgen.training.run import check_sizes
-
-CRITIC, RELAXER = "critic", "relaxer"
-"""The parts, and their folders inside that of the run."""
-LAYERS = 3
-"""Of a critic unless the weights have one already."""
-ALL = "generative."
-"""How names of what generates begin in a checkpoint."""
+from crystalgen.training.taught import (
+    ALL,
+    CRITIC,
+    RELAXER,
+    model_settings,
+    with_critic,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +139,7 @@ def teach_relaxer(
         CheckpointError: The state does not belong to this run, or a file cannot be
             written.
     """
-    settings = _settings(checkpoint)
+    settings = model_settings(checkpoint)
     if not settings.relaxer_layers:
         raise TrainingError(f"{checkpoint.name}: {NO_RELAXER}")
     for table in lesson.tables:
@@ -180,65 +176,6 @@ def teach_relaxer(
         stop=stop,
     ):
         yield replace(report, part=RELAXER)
-
-
-def save_taught(
-    checkpoint: Checkpoint,
-    out: Path,
-    *,
-    blend: float = 1.0,
-    real: Sequence[CrystalTable] = (),
-) -> str:
-    """Write weights with what the parts in a folder have learnt.
-
-    Args:
-        checkpoint: The weights.
-        out: The run folder; gets ``model.safetensors``.
-        blend: Share of the taught relaxer, 0 to 1; the rest is as it was before. Means
-            of weights before and after often do better than either where crystals are
-            unlike those of the lesson (Wortsman et al., 2022, arXiv:2109.01903).
-        real: Crystals that the weights were trained on; a taught critic is told what
-            they are made of.
-
-    Returns:
-        The SHA-256 of the tensors.
-
-    Raises:
-        CheckpointError: A file cannot be read or written.
-    """
-    tensors, config = dict(checkpoint.tensors), dict(checkpoint.config)
-    if (out / RELAXER / MODEL).exists():
-        found = load_checkpoint(out / RELAXER / MODEL)
-        prefix = f"{ALL}{RELAXER}."
-        tensors |= {
-            name: (1 - blend) * checkpoint.tensors[name].float() + blend * after.float()
-            for name, after in found.tensors.items()
-            if name.startswith(prefix)
-        }
-        config["relaxer_taught"] = {**found.config["train"], "blend": blend}
-    if (out / CRITIC / MODEL).exists():
-        found = load_checkpoint(out / CRITIC / MODEL)
-        model = with_critic(checkpoint)
-        critic = Critic(model)
-        critic.load_state_dict(found.tensors)
-        if real:
-            usual = usual_features(critic.eval(), real)
-            critic.usual_features.copy_(torch.from_numpy(usual))
-        tensors |= {f"{ALL}{CRITIC}.{n}": t for n, t in critic.state_dict().items()}
-        config |= {"model": as_plain(model), "critic_taught": found.config["train"]}
-    return save_checkpoint(out / MODEL, tensors, config, metadata=checkpoint.metadata)
-
-
-def with_critic(checkpoint: Checkpoint) -> ModelConfig:
-    """Shape of the networks, with a critic."""
-    settings = _settings(checkpoint)
-    return replace(settings, critic_layers=settings.critic_layers or LAYERS)
-
-
-def _settings(checkpoint: Checkpoint) -> ModelConfig:
-    # weights older than relaxers have none
-    settings = {"relaxer_layers": 0, **checkpoint.config["model"]}
-    return build(ModelConfig, settings, where=f"{checkpoint.name} [model]")
 
 
 def examples_of(

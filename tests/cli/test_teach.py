@@ -132,3 +132,17 @@ def test_lessons_for_nothing_are_refused(teach, energies, tmp_path, options, exp
     assert result.exit_code == 1
     assert expected in " ".join(result.output.split())
     assert not (tmp_path / "out").exists()
+
+
+def test_a_trial_changes_what_runs_are_made_of_and_nothing_else(
+    teach, energies, cache, tmp_path
+):
+    found = {}
+    for n in (0, 40):
+        result = teach(energies, "--data", cache, "--trial", n, "--resume")
+        assert result.exit_code == 0, result.output
+        found[n] = load_checkpoint(tmp_path / "out" / "model.safetensors").tensors
+        sha256 = load_weights(tmp_path / "out" / "model.safetensors").sha256
+        assert sha256[:12] in result.output
+    changed = {n for n, each in found[0].items() if not each.equal(found[40][n])}
+    assert changed == {"generative.critic.usual_features"}

@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from crystalgen.model.collate import collate
+from crystalgen.model.composition_features import DENSITIES
 from crystalgen.model.critic import ABOVE_HULL, FORMATION, Critic
 from crystalgen.representation.conversion import to_structure
-from crystalgen.training.critic_lessons import densities, lessons_of
+from crystalgen.training.critic_lessons import densities, lessons_of, true_features
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +60,17 @@ def test_densities_are_those_of_pymatgen(labelled):
     ]
     # the two know slightly different masses of zinc
     np.testing.assert_allclose(densities(labelled), expected, rtol=1e-3)
+
+
+def test_features_hold_shares_of_all_atoms_and_the_density(labelled):
+    """Of all crystals together as of each, weighted by their number."""
+    n = len(labelled)
+    found = true_features([labelled])
+    np.testing.assert_allclose(found[: -1 - len(DENSITIES)].sum(), 1)
+    np.testing.assert_allclose(found[-1 - len(DENSITIES) : -1].sum(), 1)
+    log_density = [
+        np.log(float(to_structure(labelled.crystal(row)).density)) for row in range(n)
+    ]
+    np.testing.assert_allclose(found[-1], np.mean(log_density), atol=1e-3)
+    both = true_features([labelled, labelled])
+    np.testing.assert_allclose(both, found)

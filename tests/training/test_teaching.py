@@ -14,14 +14,15 @@ from crystalgen.model.checkpoint import load_checkpoint, save_checkpoint
 from crystalgen.model.critic import ABOVE_HULL
 from crystalgen.model.statistics import count_statistics
 from crystalgen.representation.prototype import prototypes_of
+from crystalgen.representation.table import CrystalTable
 from crystalgen.training.config import TrainConfig
-from crystalgen.training.critic_lessons import usual_features
+from crystalgen.training.critic_lessons import true_features, usual_features
 from crystalgen.training.machine import Machine
 from crystalgen.training.run import RunConfig, train_run
+from crystalgen.training.taught import save_corrected, save_taught
 from crystalgen.training.teaching import (
     Lesson,
     examples_of,
-    save_taught,
     teach_critic,
     teach_relaxer,
 )
@@ -150,6 +151,26 @@ def test_the_critic_is_told_what_real_crystals_are_made_of(
     alone = load_weights(tmp_path / "model.safetensors").networks.critic
     assert alone is not None
     assert alone.usual_features.isnan().all()
+
+
+def test_what_is_missing_in_drawn_crystals_is_asked_for(taught, drawn, tmp_path):
+    """And nothing else, and nothing at all where nothing is missing."""
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(taught[0].read_bytes())
+    name = "generative.critic.usual_features"
+    before = load_checkpoint(path).tensors
+    half = CrystalTable.from_crystals(
+        [drawn.crystal(row) for row in range(0, len(drawn), 2)],
+        identifiers=drawn.identifiers[::2],
+    )
+    save_corrected(path, half, [drawn])
+    after = load_checkpoint(path).tensors
+    missing = true_features([drawn]) - true_features([half])
+    assert np.abs(missing).max() > 0.01
+    np.testing.assert_allclose(after[name] - before[name], missing, atol=1e-6)
+    assert all(torch.equal(after[n], before[n]) for n in before if n != name)
+    save_corrected(path, drawn, [drawn])
+    torch.testing.assert_close(load_checkpoint(path).tensors[name], after[name])
 
 
 def test_taught_weights_can_be_taught_again(taught, drawn, tmp_path):
