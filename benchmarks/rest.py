@@ -1,17 +1,17 @@
 r"""Bring drawn crystals to rest within their space groups, by CHGNet.
 
-    crystalgen generate --n 24000 --seed 1000 --out RUN
-    python benchmarks/rest.py RUN --out FOLDER [--n N] \\
-        [--energies HULL.jsonl --below 0.3]
-    crystalgen teach RUN HULL.jsonl --relaxed FOLDER --data TRAIN --out TAUGHT
+    crystalgen generate --n 9000 --seed 1000 --out RUN
+    python benchmarks/rest.py RUN --out FOLDER --train TRAIN --hull TRAIN VAL [--n N]
+    crystalgen teach RUN FOLDER/hull.jsonl --relaxed FOLDER --data TRAIN --out TAUGHT
 
 Only what the group leaves free is moved, by a quasi-Newton method (BFGS) with at most
 `EVALUATIONS` calls of the potential, which is enough for crystals near rest: of 24,000
-drawn by the weights inside the package the largest force falls from 0.15 to 0.02 eV/Å
-in the median. `--energies` takes the table ``hull.jsonl`` of `benchmarks/relaxation.py`
-and leaves out crystals that lie `--below` eV/atom or more above the hull. FOLDER gets a
-line for each crystal at once; the same command resumes. At the end crystals at rest are
-written to ``crystals.jsonl`` there. Needs CHGNet, see `benchmarks/potential.py`.
+drawn by weights of before the largest force fell from 0.15 to 0.02 eV/Å in the median.
+FOLDER gets a line for each crystal at once; the same command resumes. At the end
+crystals at rest are written to ``crystals.jsonl`` there. `--train` and `--hull` are as
+for `benchmarks/relaxation.py` and ask for ``hull.jsonl``: energies above the hull and
+forces of the crystals as they were drawn, from which the critic learns. Needs CHGNet,
+see `benchmarks/potential.py`.
 """
 
 import argparse
@@ -24,13 +24,13 @@ import numpy as np
 from command_line import run
 from crystalgen.datasets.pool import available_cores
 from crystalgen.errors import CrystalgenError
-from crystalgen.evaluation.journal import Row, read_journal
+from crystalgen.evaluation.journal import Row
 from crystalgen.export.record import CrystalRecord, to_line
 from crystalgen.export.run_folder import RECORDS, read_records, write_whole
 from crystalgen.representation.crystal import SymmetricCrystal
 from freedom import Freedom, Point
 from potential import Failed, check_installed, is_accepted
-from stability import composition_of
+from stability import composition_of, draw_known, judge_stability, read_phases
 from survey import Workplace, failures, quartiles, succeeded, survey
 
 EVALUATIONS = 8
@@ -69,15 +69,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder to resume from")
     parser.add_argument("--n", type=int, help="crystals to relax (all)")
     parser.add_argument("--seed", type=int, default=0, help="of their order")
-    parser.add_argument("--energies", type=Path, help="hull.jsonl of relaxation.py")
-    parser.add_argument("--below", type=float, default=0.3, help="eV/atom")
+    parser.add_argument("--train", type=Path, help="cache to fit references to")
+    parser.add_argument("--hull", type=Path, nargs="+", default=[], help="caches")
     parser.add_argument("--workers", type=int, default=available_cores())
     options = parser.parse_args()
+    if (options.train is None) != (not options.hull):
+        parser.error("--train and --hull go together")
     potential = check_installed()
     crystals = {each.identifier: each.crystal for each in read_records(options.run)}
     names = [name for name in crystals if is_accepted(composition_of(crystals[name]))]
-    if options.energies:
-        names = stable(names, read_journal(options.energies), options.below)
     order = np.random.default_rng(options.seed).permutation(len(names))[: options.n]
     tasks = {names[place]: crystals[names[place]] for place in order}
     workplace = Workplace(folder=options.out, workers=options.workers)
@@ -86,7 +86,7 @@ def main() -> None:
     kept = {name: row for name, row in done.items() if is_at_rest(row)}
     lines = [line_of(name, tasks[name], row) for name, row in kept.items()]
     write_whole(options.out / RECORDS, "".join(lines))
-    report = {
+    report: dict[str, object] = {
         "potential": potential,
         "n": len(tasks),
         "failed": failures(rows),
@@ -97,13 +97,24 @@ def main() -> None:
         "evaluations": quartiles(row["n_evaluations"] for row in done.values()),
         "at rest": len(kept),
     }
+    if options.train:
+        report |= judge_stability(
+            tasks,
+            {name: as_drawn(row) for name, row in done.items()},
+            done,
+            known=draw_known(options.train, options.seed),
+            hull=read_phases(options.hull),
+            workplace=workplace,
+        )
     print(json.dumps(report, indent=2, ensure_ascii=False))  # noqa: T201
 
 
-def stable(names: list[str], energies: dict[str, Row], below: float) -> list[str]:
-    """Those whose energy above the hull is known and below a bound, eV/atom."""
-    above = {name: row.get("e_above_hull") for name, row in energies.items()}
-    return [n for n in names if (value := above.get(n)) is not None and value < below]
+def as_drawn(row: Row) -> Row:
+    """What the first step of a row says of the crystal."""
+    return {
+        "energy": row["energy_before"],
+        "largest_force": row["largest_force_before"],
+    }
 
 
 def is_at_rest(row: Row) -> bool:

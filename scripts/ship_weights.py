@@ -36,7 +36,7 @@ from crystalgen.model.families import find_kin, fit_families
 from crystalgen.model.family_elements import fit_family_elements
 from crystalgen.representation.prototype import count_prototypes
 from crystalgen.representation.table import CrystalTable
-from crystalgen.training.teaching import ALL, CRITIC, RELAXER, with_critic
+from crystalgen.training.taught import ALL, CRITIC, RELAXER, with_critic
 
 WEIGHTS = Path(__file__).parents[1] / "crystalgen" / "model" / "weights"
 STATISTICS = "generative.statistics."
