@@ -78,8 +78,8 @@ def teach(
         int,
         typer.Option(
             min=0,
-            help="Crystals to draw at the end, so that what they lack of --data is"
-            " asked for the more; 0 for none.",
+            help="Crystals to draw at the end, twice, so that what they lack of --data"
+            " is asked for the more; 0 for none.",
         ),
     ] = 2000,
     seed: Annotated[int, typer.Option(min=0, help="Of all that is drawn.")] = 0,

@@ -1,4 +1,4 @@
-"""A run of taught weights, by which they learn what runs of theirs lack."""
+"""Runs of taught weights, by which they learn what runs of theirs lack."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,8 +13,9 @@ from crystalgen.generation.weights import load_weights
 from crystalgen.representation.table import CrystalTable
 from crystalgen.training.taught import save_corrected
 
-SEED = 2**31
-"""Of the trial, so that no run that is judged later is likely to be it."""
+SEEDS = (2**31, 2**31 + 1)
+"""Of the trials, one after the other: what is asked for the more is not always given.
+No run that is judged later is likely to be one of them."""
 
 
 def correct(path: Path, real: Sequence[CrystalTable], n: int, console: Console) -> str:
@@ -24,7 +25,7 @@ def correct(path: Path, real: Sequence[CrystalTable], n: int, console: Console) 
         path: Weights with a critic that was told what real crystals are made of; a tiny
             part of them is replaced.
         real: The crystals that the weights were trained on.
-        n: Crystals to draw.
+        n: Crystals to draw each time.
         console: Gets a bar.
 
     Returns:
@@ -33,18 +34,23 @@ def correct(path: Path, real: Sequence[CrystalTable], n: int, console: Console) 
     Raises:
         CrystalgenError: The file cannot be read or written.
     """
-    weights = load_weights(path)
+    for seed in SEEDS:
+        drawn = _draw(path, n, seed, console)
+        if len(drawn):
+            save_corrected(path, drawn, real)
+    return load_weights(path).sha256
+
+
+def _draw(path: Path, n: int, seed: int, console: Console) -> CrystalTable:
     drawn = Sampling(
-        weights=weights,
+        weights=load_weights(path),
         request=Request(n=n),
-        seed=SEED,
+        seed=seed,
         workers=available_cores(),
         checkpoint=path,
     )
     shown = track(drawn, "trial", total=n, console=console, transient=True)
-    found = [each.crystal for each in shown]
-    if not found:
-        return weights.sha256
-    names = [str(index) for index in range(len(found))]
-    table = CrystalTable.from_crystals(found, identifiers=names)
-    return save_corrected(path, table, real)
+    crystals = [each.crystal for each in shown]
+    return CrystalTable.from_crystals(
+        crystals, identifiers=[str(index) for index in range(len(crystals))]
+    )
