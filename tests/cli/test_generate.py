@@ -55,6 +55,12 @@ def test_json_is_the_manifest_and_nothing_else(model, run_in):
     assert entry["rejections"] == {"distance": 3}
 
 
+def test_without_options_the_request_is_that_of_python(model, run_in):
+    run_in("--n", "3")
+    _, (request, *_) = model.calls
+    assert request == Request(n=3)
+
+
 def test_options_reach_request_and_model(model, run_in):
     result = run_in(
         *("--n", "2", "--space-group", "225, 216", "--max-atoms", "9"),
