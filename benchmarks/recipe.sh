@@ -14,8 +14,8 @@ set -eu
 folder=${1:?"usage: $0 FOLDER [CSV]"}
 csv=${2:-}
 steps=${STEPS:-5000}
-n=${N:-9000}
-lessons=$((steps * 3 / 5))
+n=${N:-7000}
+lessons=$((steps * 2 / 5))
 here=$(dirname "$0")
 train=$folder/mp-20-train.safetensors
 val=$folder/mp-20-val.safetensors
@@ -82,13 +82,14 @@ stage networks in_two train "$folder/run.toml" --out "$folder/run"
 stage "draw any" draw any "$networks" --seed 1000 --choices 1
 stage energies energies
 stage "teach critic" in_two teach "$folder/any" "$folder/any-energies/hull.jsonl" \
-    --data "$train" --checkpoint "$networks" --steps "$lessons" --out "$folder/critic"
+    --data "$train" --checkpoint "$networks" --steps "$lessons" --trial 0 \
+    --out "$folder/critic"
 critic=$folder/critic/model.safetensors
 stage "draw chosen" draw chosen "$critic" --seed 3000
 stage rest rest
 stage join join
 stage teach in_two teach "$folder/both" "$folder/both.jsonl" --data "$train" \
-    --relaxed "$folder/chosen-rest" --relaxer-steps $((steps * 4 / 5)) \
+    --relaxed "$folder/chosen-rest" --relaxer-steps $((steps * 18 / 25)) \
     --steps "$lessons" --checkpoint "$critic" --out "$folder/taught"
 cat "$folder/times.txt"
 echo "python scripts/ship_weights.py $folder/taught/model.safetensors NAME"
