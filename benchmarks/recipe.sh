@@ -15,7 +15,7 @@ folder=${1:?"usage: $0 FOLDER [CSV]"}
 csv=${2:-}
 steps=${STEPS:-5000}
 n=${N:-7000}
-lessons=$((steps * 2 / 5))
+lessons=$((steps * 3 / 5))
 here=$(dirname "$0")
 train=$folder/mp-20-train.safetensors
 val=$folder/mp-20-val.safetensors
@@ -89,7 +89,7 @@ stage "draw chosen" draw chosen "$critic" --seed 3000
 stage rest rest
 stage join join
 stage teach in_two teach "$folder/both" "$folder/both.jsonl" --data "$train" \
-    --relaxed "$folder/chosen-rest" --relaxer-steps $((steps * 18 / 25)) \
+    --relaxed "$folder/chosen-rest" --relaxer-steps "$steps" \
     --steps "$lessons" --checkpoint "$critic" --out "$folder/taught"
 cat "$folder/times.txt"
 echo "python scripts/ship_weights.py $folder/taught/model.safetensors NAME"
