@@ -1,6 +1,6 @@
 #!/bin/sh
 # The weights inside the package, from nothing: learn from MP-20, let CHGNet judge what
-# comes out, learn from that; less than 90 minutes on two cores. Needs CHGNet, see
+# comes out, learn from that; an hour and a half of two cores. Needs CHGNet, see
 # potential.py. CSV is the folder of train.csv.gz and val.csv.gz; they are downloaded
 # without it. The same command resumes; FOLDER/times.txt says what took how long.
 # STEPS (of the networks) and N (crystals to judge) make it smaller, to try it out.
@@ -15,7 +15,6 @@ folder=${1:?"usage: $0 FOLDER [CSV]"}
 csv=${2:-}
 steps=${STEPS:-5000}
 n=${N:-7000}
-lessons=$((steps * 3 / 5))
 here=$(dirname "$0")
 train=$folder/mp-20-train.safetensors
 val=$folder/mp-20-val.safetensors
@@ -82,7 +81,7 @@ stage networks in_two train "$folder/run.toml" --out "$folder/run"
 stage "draw any" draw any "$networks" --seed 1000 --choices 1
 stage energies energies
 stage "teach critic" in_two teach "$folder/any" "$folder/any-energies/hull.jsonl" \
-    --data "$train" --checkpoint "$networks" --steps "$lessons" --trial 0 \
+    --data "$train" --checkpoint "$networks" --steps $((steps * 2 / 5)) --trial 0 \
     --out "$folder/critic"
 critic=$folder/critic/model.safetensors
 stage "draw chosen" draw chosen "$critic" --seed 3000
@@ -90,6 +89,6 @@ stage rest rest
 stage join join
 stage teach in_two teach "$folder/both" "$folder/both.jsonl" --data "$train" \
     --relaxed "$folder/chosen-rest" --relaxer-steps "$steps" \
-    --steps "$lessons" --checkpoint "$critic" --out "$folder/taught"
+    --steps $((steps * 3 / 5)) --checkpoint "$critic" --out "$folder/taught"
 cat "$folder/times.txt"
 echo "python scripts/ship_weights.py $folder/taught/model.safetensors NAME"
