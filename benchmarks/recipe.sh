@@ -8,8 +8,8 @@
 #     benchmarks/recipe.sh FOLDER [CSV]
 #
 # First crystals as any are drawn teach the critic which compositions are good. Then
-# crystals of chosen compositions are brought to rest, which teaches the relaxer, and
-# the critic once more. The test split is not touched.
+# crystals of chosen compositions are brought to rest, which teaches the relaxer. Last
+# the critic learns from what comes to rest now. The test split is not touched.
 set -eu
 folder=${1:?"usage: $0 FOLDER [CSV]"}
 csv=${2:-}
@@ -40,33 +40,54 @@ in_two() { # COMMAND ARGUMENTS...: in two processes
     torchrun --nproc-per-node 2 --no-python crystalgen "$@" --resume
 }
 
-draw() { # RUN WEIGHTS OPTIONS...: a run that was cut off begins anew
+draw() { # RUN N WEIGHTS OPTIONS...: a run that was cut off begins anew
     run=$folder/$1
-    weights=$2
-    shift 2
+    some=$2
+    from=$3
+    shift 3
     rm -rf "${run:?}"
-    crystalgen generate --n "$n" --out "$run" --checkpoint "$weights" "$@"
+    crystalgen generate --n "$some" --out "$run" --checkpoint "$from" "$@"
 }
 
-energies() { # of the crystals as they were drawn
-    python "$here/relaxation.py" "$folder/any" --relax 0 --train "$train" \
-        --hull "$train" "$val" --out "$folder/any-energies"
+reference() { # FOLDER: references are fitted once
+    mkdir -p "$1"
+    if [ "$1" != "$folder/any-energies" ]; then
+        cp "$folder/any-energies/references.jsonl" "$1"
+    fi
 }
 
-rest() { # and energies before; references are fitted once
-    mkdir -p "$folder/chosen-rest"
-    cp "$folder/any-energies/references.jsonl" "$folder/chosen-rest"
-    python "$here/rest.py" "$folder/chosen" --train "$train" --hull "$train" "$val" \
-        --out "$folder/chosen-rest"
+energies() { # RUN: of the crystals as they were drawn
+    reference "$folder/$1-energies"
+    python "$here/relaxation.py" "$folder/$1" --relax 0 --train "$train" \
+        --hull "$train" "$val" --out "$folder/$1-energies"
 }
 
-join() { # both runs and their energies
-    mkdir -p "$folder/both"
-    cp "$folder/chosen/manifest.json" "$folder/both"
-    cat "$folder/any/crystals.jsonl" "$folder/chosen/crystals.jsonl" \
-        >"$folder/both/crystals.jsonl"
-    cat "$folder/any-energies/hull.jsonl" "$folder/chosen-rest/hull.jsonl" \
-        >"$folder/both.jsonl"
+rest() { # RUN: and energies before
+    reference "$folder/$1-energies"
+    python "$here/rest.py" "$folder/$1" --train "$train" --hull "$train" "$val" \
+        --out "$folder/$1-energies"
+}
+
+join() { # LESSON RUN...: runs and their energies
+    lesson=$folder/$1
+    mkdir -p "$lesson"
+    shift
+    cp "$folder/$1/manifest.json" "$lesson"
+    for run in "$@"; do
+        cat "$folder/$run/crystals.jsonl"
+    done >"$lesson/crystals.jsonl"
+    for run in "$@"; do
+        cat "$folder/$run-energies/hull.jsonl"
+    done >"$lesson.jsonl"
+}
+
+teach() { # LESSON STEPS WEIGHTS OPTIONS...: into a folder with -taught
+    lesson=$folder/$1
+    lessons=$2
+    from=$3
+    shift 3
+    in_two teach "$lesson" "$lesson.jsonl" --data "$train" --steps "$lessons" \
+        --checkpoint "$from" --out "$lesson-taught" "$@"
 }
 
 export OMP_NUM_THREADS=1
@@ -78,17 +99,29 @@ sed -e "s/^steps = .*/steps = $steps/" \
     "$here/../examples/mp-20.toml" >"$folder/run.toml"
 networks=$folder/run/model.safetensors
 stage networks in_two train "$folder/run.toml" --out "$folder/run"
-stage "draw any" draw any "$networks" --seed 1000 --choices 1
-stage energies energies
-stage "teach critic" in_two teach "$folder/any" "$folder/any-energies/hull.jsonl" \
-    --data "$train" --checkpoint "$networks" --steps $((steps * 2 / 5)) --trial 0 \
-    --out "$folder/critic"
-critic=$folder/critic/model.safetensors
-stage "draw chosen" draw chosen "$critic" --seed 3000
-stage rest rest
-stage join join
-stage teach in_two teach "$folder/both" "$folder/both.jsonl" --data "$train" \
-    --relaxed "$folder/chosen-rest" --relaxer-steps "$steps" \
-    --steps $((steps * 3 / 5)) --checkpoint "$critic" --out "$folder/taught"
+
+stage "draw any" draw any "$n" "$networks" --seed 1000 --choices 1
+stage "energies of any" energies any
+join first any
+stage "teach first" teach first $((steps * 2 / 5)) "$networks" --trial 0
+weights=$folder/first-taught/model.safetensors
+
+stage "draw chosen" draw chosen "$n" "$weights" --seed 3000
+stage "rest chosen" rest chosen
+join second any chosen
+stage "teach second" teach second 0 "$weights" \
+    --relaxed "$folder/chosen-energies" --relaxer-steps "$steps"
+weights=$folder/second-taught/model.safetensors
+
+stage "draw again" draw again $((n / 2)) "$weights" --seed 5000
+stage "draw others" draw others $((n / 2)) "$weights" --seed 7000 --choices 1
+stage "energies of again" energies again
+stage "energies of others" energies others
+join third any chosen again others
+# what was drawn counts twice in the end
+stage "teach third" teach third $((steps * 3 / 5)) "$weights" \
+    --relaxed "$folder/chosen-energies" --relaxed "$folder/chosen-energies" \
+    --relaxer-steps $((steps / 2))
+
 cat "$folder/times.txt"
-echo "python scripts/ship_weights.py $folder/taught/model.safetensors NAME"
+echo "python scripts/ship_weights.py $folder/third-taught/model.safetensors NAME"
