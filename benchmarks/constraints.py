@@ -37,8 +37,7 @@ from crystalgen.representation.elements import SYMBOLS
 
 SYMPREC = 0.1
 """Tolerance in Å at which spglib must find the space group, as in generation."""
-BLOCKS_OF_EXAMPLES = 3
-"""Blocks of 128 draws without constraints, from which requests are made."""
+BLOCKS_OF_EXAMPLES = 3  # of 128 draws without constraints, which requests are made of
 Settings = dict[str, object]
 
 

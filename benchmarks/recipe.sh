@@ -1,7 +1,7 @@
 #!/bin/sh
-# The weights inside the package, from nothing: learn from MP-20, let CHGNet judge what
-# comes out, learn from that; an hour and a half of two cores. Needs CHGNet, see
-# potential.py. CSV is the folder of train.csv.gz and val.csv.gz; they are downloaded
+# Weights from nothing, nearly as good as those inside the package, which were taught for
+# longer: learn from MP-20, let CHGNet judge what comes out, learn from that; an hour and
+# a half of two cores. Needs CHGNet, see potential.py. CSV is the folder of train.csv.gz and val.csv.gz; they are downloaded
 # without it. The same command resumes; FOLDER/times.txt says what took how long.
 # STEPS (of the networks) and N (crystals to judge) make it smaller, to try it out.
 #
@@ -9,7 +9,7 @@
 #
 # First crystals as any are drawn teach the critic which compositions are good. Then
 # crystals of chosen compositions are brought to rest, which teaches the relaxer. Last
-# the critic learns from what comes to rest now. The test split is not touched.
+# both learn on, the critic from what comes to rest now. The test split is not touched.
 set -eu
 folder=${1:?"usage: $0 FOLDER [CSV]"}
 csv=${2:-}
@@ -45,8 +45,7 @@ draw() { # RUN N WEIGHTS OPTIONS...: a run that was cut off begins anew
     some=$2
     from=$3
     shift 3
-    rm -rf "${run:?}"
-    crystalgen generate --n "$some" --out "$run" --checkpoint "$from" "$@"
+    crystalgen generate --n "$some" --out "$run" --checkpoint "$from" --overwrite "$@"
 }
 
 reference() { # FOLDER: references are fitted once

@@ -81,6 +81,9 @@ def main() -> None:
     order = np.random.default_rng(options.seed).permutation(len(names))[: options.n]
     tasks = {names[place]: crystals[names[place]] for place in order}
     workplace = Workplace(folder=options.out, workers=options.workers)
+    # before anything that takes time
+    known = draw_known(options.train, options.seed) if options.train else {}
+    hull = list(read_phases(options.hull))
     rows = survey("rest", bring_to_rest, tasks, workplace, timeout_s=TIMEOUT_S)
     done = succeeded(rows)
     kept = {name: row for name, row in done.items() if is_at_rest(row)}
@@ -102,8 +105,8 @@ def main() -> None:
             tasks,
             {name: as_drawn(row) for name, row in done.items()},
             done,
-            known=draw_known(options.train, options.seed),
-            hull=read_phases(options.hull),
+            known=known,
+            hull=hull,
             workplace=workplace,
         )
     print(json.dumps(report, indent=2, ensure_ascii=False))  # noqa: T201

@@ -11,6 +11,7 @@ from crystalgen.generation.request import Request
 from crystalgen.generation.sampling import Sampling
 from crystalgen.generation.weights import load_weights
 from crystalgen.representation.table import CrystalTable
+from crystalgen.training.critic_lessons import true_features
 from crystalgen.training.taught import save_corrected
 
 SEEDS = (2**31, 2**31 + 1)
@@ -34,10 +35,11 @@ def correct(path: Path, real: Sequence[CrystalTable], n: int, console: Console) 
     Raises:
         CrystalgenError: The file cannot be read or written.
     """
+    wanted = true_features(real)
     for seed in SEEDS:
         drawn = _draw(path, n, seed, console)
         if len(drawn):
-            save_corrected(path, drawn, real)
+            save_corrected(path, drawn, wanted)
     return load_weights(path).sha256
 
 

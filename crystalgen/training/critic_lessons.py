@@ -155,7 +155,13 @@ def usual_features(
 
 
 def true_features(tables: Sequence[CrystalTable]) -> Float64[np.ndarray, " features"]:
-    """The same with the densities that the crystals have."""
+    """What crystals are made of in the mean, and how dense they are in fact.
+
+    As `usual_features`, with the densities that the crystals have, not those told.
+
+    Args:
+        tables: The crystals, at least one.
+    """
     lessons = lessons_of(tables).lessons
     log_density = np.log(np.concatenate([densities(table) for table in tables]))
     return features_of(lessons.templates, lessons.species, log_density).mean(axis=0)

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
+from jaxtyping import Float64
 
 from crystalgen.config import as_plain, build
 from crystalgen.model.checkpoint import (
@@ -74,7 +76,7 @@ def save_taught(
 
 
 def save_corrected(
-    path: Path, drawn: CrystalTable, real: Sequence[CrystalTable]
+    path: Path, drawn: CrystalTable, wanted: Float64[np.ndarray, " features"]
 ) -> str:
     """Tell a critic by how much more of everything to ask for.
 
@@ -85,7 +87,7 @@ def save_corrected(
     Args:
         path: Weights that `save_taught` wrote, told what real crystals are made of.
         drawn: Crystals that they drew, nothing being asked for.
-        real: Crystals that the weights were trained on.
+        wanted: `true_features` of the crystals that the weights were trained on.
 
     Returns:
         The SHA-256 of the tensors.
@@ -95,7 +97,7 @@ def save_corrected(
     """
     found = load_checkpoint(path)
     name = f"{ALL}{CRITIC}.usual_features"
-    missing = torch.from_numpy(true_features(real) - true_features([drawn]))
+    missing = torch.from_numpy(wanted - true_features([drawn]))
     tensors = {**found.tensors, name: found.tensors[name].double() + missing}
     return save_checkpoint(path, tensors, found.config, metadata=found.metadata)
 

@@ -163,13 +163,13 @@ def test_what_is_missing_in_drawn_crystals_is_asked_for(taught, drawn, tmp_path)
         [drawn.crystal(row) for row in range(0, len(drawn), 2)],
         identifiers=drawn.identifiers[::2],
     )
-    save_corrected(path, half, [drawn])
+    save_corrected(path, half, true_features([drawn]))
     after = load_checkpoint(path).tensors
     missing = true_features([drawn]) - true_features([half])
     assert np.abs(missing).max() > 0.01
     np.testing.assert_allclose(after[name] - before[name], missing, atol=1e-6)
     assert all(torch.equal(after[n], before[n]) for n in before if n != name)
-    save_corrected(path, drawn, [drawn])
+    save_corrected(path, drawn, true_features([drawn]))
     torch.testing.assert_close(load_checkpoint(path).tensors[name], after[name])
 
 
