@@ -121,6 +121,9 @@ def measure(options: Options) -> dict[str, Any]:
     relaxing = dict(list(taken.items())[: options.relax])
     check_settings(options)
     workplace = Workplace(folder=options.out, workers=options.workers)
+    # before anything that takes time
+    known = draw_known(options.train, options.seed) if options.train else {}
+    hull = list(read_phases(options.hull))
     points = judge_as_they_are(taken, workplace)
     relaxed = relax_all(relaxing, options, workplace)
     report = {
@@ -138,8 +141,8 @@ def measure(options: Options) -> dict[str, Any]:
         taken,
         points,
         relaxed,
-        known=draw_known(options.train, options.seed),
-        hull=read_phases(options.hull),
+        known=known,
+        hull=hull,
         workplace=workplace,
     )
 

@@ -118,5 +118,12 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
             for number, line in enumerate(file, start=1):
                 if line.strip():
                     yield number, _row(path, number, line)
-    except (OSError, ValueError, csv.Error) as error:
+    except FileNotFoundError as error:
+        raise DatasetError(
+            f"{path}: no such file; expected a table of energies with id and "
+            f"{ABOVE_HULL}"
+        ) from error
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, csv.Error) as error:
         raise DatasetError(f"{path}: cannot be read ({error})") from error

@@ -91,6 +91,30 @@ def run_in(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def run():
+    """Has a command run, given its words."""
+
+    def invoke(*words):
+        return CliRunner().invoke(app, list(map(str, words)))
+
+    return invoke
+
+
+@pytest.fixture
+def refused():
+    """Whether a command ended with one line that holds some words."""
+
+    def is_refused(result, *words):
+        lines = [line for line in result.stderr.splitlines() if line]
+        assert result.exit_code == 1, result.output
+        assert len(lines) == 1, lines
+        assert all(word in lines[0] for word in ("error: ", *words)), lines
+        return True
+
+    return is_refused
+
+
+@pytest.fixture
 def in_process(monkeypatch):
     """No workers: each of them takes seconds to import pymatgen."""
 

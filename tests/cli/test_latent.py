@@ -4,9 +4,7 @@ import csv
 import json
 
 import pytest
-from typer.testing import CliRunner
 
-from crystalgen.cli.app import app
 from crystalgen.export.cif import cif_text
 from crystalgen.export.readback import check_cif
 from crystalgen.export.run_folder import read_manifest, read_records
@@ -27,19 +25,6 @@ def folder(tmp_path, monkeypatch, crystals):
     return tmp_path
 
 
-def run(*arguments):
-    return CliRunner().invoke(app, list(map(str, arguments)))
-
-
-def refused(result, *words):
-    """Whether a command ended with one line that holds some words."""
-    lines = [line for line in result.stderr.splitlines() if line]
-    assert result.exit_code == 1, result.output
-    assert len(lines) == 1, lines
-    assert all(word in lines[0] for word in ("error: ", *words)), lines
-    return True
-
-
 def table(path):
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
@@ -49,7 +34,7 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_codes_are_written_as_csv_and_shown_for_one_crystal(folder):
+def test_codes_are_written_as_csv_and_shown_for_one_crystal(run, folder):
     result = run("encode", "TiO2.cif")
 
     assert result.exit_code == 0, result.output
@@ -59,7 +44,7 @@ def test_codes_are_written_as_csv_and_shown_for_one_crystal(folder):
     assert 0 <= int(row["cell.1"]) < 64
 
 
-def test_codes_of_several_crystals_are_written_as_jsonl(folder):
+def test_codes_of_several_crystals_are_written_as_jsonl(run, folder):
     result = run("encode", "NaCl.cif", "TiO2.cif", "--out", "codes.jsonl")
 
     assert result.exit_code == 0, result.output
@@ -71,7 +56,9 @@ def test_codes_of_several_crystals_are_written_as_jsonl(folder):
     assert rutile["log_likelihood"] < 0
 
 
-def test_crystals_that_cannot_be_read_are_passed_over_only_if_asked(folder):
+def test_crystals_that_cannot_be_read_are_passed_over_only_if_asked(
+    run, refused, folder
+):
     before = names(folder)
     assert refused(run("encode", "."), "1 of 4", "bad", "--pass-over")
     assert names(folder) == before
@@ -102,13 +89,15 @@ def test_crystals_that_cannot_be_read_are_passed_over_only_if_asked(folder):
     ],
     ids=lambda value: "-".join(value),
 )
-def test_bad_input_is_one_line_and_nothing_is_written(folder, arguments, words):
+def test_bad_input_is_one_line_and_nothing_is_written(
+    run, refused, folder, arguments, words
+):
     before = names(folder)
     assert refused(run(*arguments), *words)
     assert names(folder) == before
 
 
-def test_what_is_there_already_is_kept_unless_it_may_be_replaced(folder):
+def test_what_is_there_already_is_kept_unless_it_may_be_replaced(run, refused, folder):
     (folder / "codes.csv").write_text("mine")
     assert refused(run("encode", "NaCl.cif"), "codes.csv", "--overwrite")
     assert (folder / "codes.csv").read_text() == "mine"
@@ -116,7 +105,7 @@ def test_what_is_there_already_is_kept_unless_it_may_be_replaced(folder):
     assert "NaCl" in (folder / "codes.csv").read_text()
 
 
-def test_a_traversal_is_a_run_folder_with_a_table_and_a_picture(folder):
+def test_a_traversal_is_a_run_folder_with_a_table_and_a_picture(run, folder):
     result = run("traverse", "TiO2.cif", "--code", "3", "--n", 4)
 
     assert result.exit_code == 0, result.output
@@ -139,7 +128,7 @@ def test_a_traversal_is_a_run_folder_with_a_table_and_a_picture(folder):
     assert (out / "row.png").read_bytes().startswith(PNG)
 
 
-def test_an_interpolation_ends_where_it_should_and_says_what_it_left_out(folder):
+def test_an_interpolation_ends_where_it_should_and_says_what_it_left_out(run, folder):
     result = run("interpolate", "NaCl.cif", "TiO2.cif", "--steps", 5, "--out", "walk")
 
     assert result.exit_code == 0, result.output
@@ -155,7 +144,7 @@ def test_an_interpolation_ends_where_it_should_and_says_what_it_left_out(folder)
     assert not n_left_out or f"{n_left_out} steps left out" in result.stdout
 
 
-def test_an_earlier_walk_is_replaced_only_if_asked(folder):
+def test_an_earlier_walk_is_replaced_only_if_asked(run, refused, folder):
     arguments = ("interpolate", "NaCl.cif", "MgO.cif", "--steps", 2)
     assert run(*arguments).exit_code == 0
     assert refused(run(*arguments), "--overwrite")
@@ -163,7 +152,7 @@ def test_an_earlier_walk_is_replaced_only_if_asked(folder):
     assert len(list((folder / "interpolation" / "cif").iterdir())) == 2
 
 
-def test_a_map_is_a_table_and_a_picture_and_says_of_how_many(folder, cache):
+def test_a_map_is_a_table_and_a_picture_and_says_of_how_many(run, folder, cache):
     result = run("latent", "map", cache, cache, cache, "--out", "map")
 
     assert result.exit_code == 0, result.output
@@ -175,7 +164,7 @@ def test_a_map_is_a_table_and_a_picture_and_says_of_how_many(folder, cache):
     assert (folder / "map" / "map.png").read_bytes().startswith(PNG)
 
 
-def test_only_the_first_crystals_are_mapped_if_so_asked(folder, cache):
+def test_only_the_first_crystals_are_mapped_if_so_asked(run, folder, cache):
     result = run("latent", "map", cache, cache, cache, "--n", 30, "--out", "map")
     assert result.exit_code == 0, result.output
     assert (folder / "map").is_dir()

@@ -5,9 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-from crystalgen.cli.app import app
 from crystalgen.datasets.cache import CacheInfo, write_cache
 from crystalgen.export.cif import cif_text
 from crystalgen.export.run_folder import read_manifest, read_records
@@ -26,20 +24,7 @@ def folder(tmp_path, monkeypatch, crystals):
     return tmp_path
 
 
-def run(*arguments):
-    return CliRunner().invoke(app, list(map(str, arguments)))
-
-
-def refused(result, *words):
-    """Whether a command ended with one line that holds some words."""
-    lines = [line for line in result.stderr.splitlines() if line]
-    assert result.exit_code == 1, result.output
-    assert len(lines) == 1, lines
-    assert all(word in lines[0] for word in ("error: ", *words)), lines
-    return True
-
-
-def test_properties_are_written_with_their_intervals(folder, told_checkpoint):
+def test_properties_are_written_with_their_intervals(run, folder, told_checkpoint):
     result = run("predict", "NaCl.cif", "MgO.cif", "--checkpoint", told_checkpoint)
 
     assert result.exit_code == 0, result.output
@@ -55,7 +40,7 @@ def test_properties_are_written_with_their_intervals(folder, told_checkpoint):
             ]
 
 
-def test_the_table_may_be_json_lines(folder, told_checkpoint):
+def test_the_table_may_be_json_lines(run, folder, told_checkpoint):
     options = ("--checkpoint", told_checkpoint, "--out", "table.jsonl")
     assert run("predict", ".", *options).exit_code == 0
     rows = [
@@ -64,13 +49,15 @@ def test_the_table_may_be_json_lines(folder, told_checkpoint):
     assert {row["id"] for row in rows} == {"NaCl", "MgO"}
 
 
-def test_weights_without_properties_predict_nothing(folder):
+def test_weights_without_properties_predict_nothing(run, refused, folder):
     told = run("predict", "NaCl.cif", "--checkpoint", "perov-5")
     assert refused(told, "perov-5", "without properties")
     assert not (folder / "properties.csv").exists()
 
 
-def test_weights_are_calibrated_on_a_cache(folder, told_checkpoint, labelled):
+def test_weights_are_calibrated_on_a_cache(
+    run, refused, folder, told_checkpoint, labelled
+):
     many = 12
     table, graphs = labelled
     rows = np.tile(np.arange(len(table)), 2 * many)
@@ -101,7 +88,9 @@ def test_weights_are_calibrated_on_a_cache(folder, told_checkpoint, labelled):
     assert refused(again, "exists already")
 
 
-def test_a_run_records_what_was_asked_and_what_is_predicted(folder, told_checkpoint):
+def test_a_run_records_what_was_asked_and_what_is_predicted(
+    run, folder, told_checkpoint
+):
     options = ("--n", 3, "--checkpoint", told_checkpoint, "--out", "run")
     options += ("--max-atoms", 6, "--allow-known")
     result = run("generate", *options, "--condition", "gap=1:3", "--guidance", 1.5)
@@ -128,13 +117,13 @@ def test_a_run_records_what_was_asked_and_what_is_predicted(folder, told_checkpo
     ],
 )
 def test_a_wrong_condition_is_one_line_and_writes_nothing(
-    folder, told_checkpoint, options, words
+    run, refused, folder, told_checkpoint, options, words
 ):
     result = run("generate", "--checkpoint", told_checkpoint, "--out", "run", *options)
     assert refused(result, *words)
     assert not (folder / "run").exists()
 
 
-def test_a_condition_that_is_misspelled_is_a_wrong_usage(folder):
+def test_a_condition_that_is_misspelled_is_a_wrong_usage(run, folder):
     assert run("generate", "--condition", "gap>2", "--out", "run").exit_code == 2
     assert not (folder / "run").exists()
