@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float64
 
 from crystalgen.errors import DatasetError
+from crystalgen.export.record import CrystalRecord
 from crystalgen.export.run_folder import read_records
 from crystalgen.model.critic import ABOVE_HULL, TARGETS
 from crystalgen.representation.table import CrystalTable
@@ -31,12 +33,7 @@ def read_labelled(run: Path, table: Path) -> CrystalTable:
         ExportError: The run cannot be read.
     """
     known = read_energies(table)
-    records = [each for each in read_records(run) if each.identifier in known]
-    if not records:
-        raise DatasetError(
-            f"{table}: none of its {len(known)} ids is among the crystals of {run}; "
-            "expected those of its crystals.jsonl"
-        )
+    records = _known_records(run, known, table)
     names = [each.identifier for each in records]
     return CrystalTable.from_crystals(
         (each.crystal for each in records),
@@ -46,6 +43,41 @@ def read_labelled(run: Path, table: Path) -> CrystalTable:
             for target in TARGETS
         },
     )
+
+
+def read_expected(
+    run: Path, table: Path
+) -> tuple[
+    Float64[np.ndarray, " crystals"],
+    Float64[np.ndarray, " crystals"],
+    Float64[np.ndarray, " crystals"],
+]:
+    """Expected energy above the hull, unrest (Å) and energy above the hull.
+
+    Of crystals of a run whose energy is known, in its order; energies in eV/atom.
+
+    Raises:
+        DatasetError: The table cannot be read, or knows no crystal of the run, or the
+            run does not say what was expected.
+        ExportError: The run cannot be read.
+    """
+    known = read_energies(table)
+    records = _known_records(run, known, table)
+    if not all(record.expected for record in records):
+        raise DatasetError(
+            f"{run}: its crystals.jsonl does not say what was expected of the crystals;"
+            " expected a run of this version and of weights with a critic"
+        )
+    rows = [
+        (
+            record.expected[ABOVE_HULL],
+            record.expected["unrest"],
+            known[record.identifier][ABOVE_HULL],
+        )
+        for record in records
+    ]
+    above_hull, unrest, computed = np.array(rows, dtype=np.float64).T
+    return above_hull, unrest, computed
 
 
 def split_off(table: CrystalTable, seed: int) -> tuple[CrystalTable, CrystalTable]:
@@ -89,6 +121,18 @@ def read_energies(path: Path) -> dict[str, dict[str, float]]:
         if math.isfinite(values[ABOVE_HULL]):
             found[name] = values
     return found
+
+
+def _known_records(
+    run: Path, known: Mapping[str, object], table: Path
+) -> list[CrystalRecord]:
+    records = [each for each in read_records(run) if each.identifier in known]
+    if not records:
+        raise DatasetError(
+            f"{table}: none of its {len(known)} ids is among the crystals of {run}; "
+            "expected those of its crystals.jsonl"
+        )
+    return records
 
 
 def _number(value: Any) -> float:  # noqa: ANN401

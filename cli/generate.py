@@ -53,6 +53,7 @@ def generate(
     choices: asked.Choices = 8,
     allow_known: asked.AllowKnown = False,
     vary_geometry: asked.VaryGeometry = False,
+    min_stability: asked.MinStability = 0.0,
     formats: machine.FormatNames = "cif",
     checkpoint: machine.Checkpoint = None,
     device: machine.Device = "auto",
@@ -83,6 +84,8 @@ def generate(
     crystalgen generate --n 20 --require Li --exclude Pb --n-elements 3-4 --out lithium
 
     crystalgen generate --n 50 --condition band_gap=1:3 --out semiconductors
+
+    crystalgen generate --n 100 --min-stability 0.9 --out stable
 
     crystalgen generate --n 1000 --seed 1 --format cif,poscar --out more
 
@@ -124,6 +127,7 @@ def generate(
         choices=choices,
         allow_known=allow_known,
         vary_geometry=vary_geometry,
+        min_stability=min_stability,
         conditions=conditions,
         guidance=GUIDANCE if guidance is None else guidance,
     )

@@ -133,6 +133,7 @@ def _record(
         codes=(codes.crystal, *codes.roles, *codes.orbits),
         log_prob=candidate.log_prob,
         condition=targets.of_draw(candidate.index) if targets else {},
+        expected=candidate.expected.as_dict() if candidate.expected else {},
         predicted=_predicted(candidate, sampling) if targets else {},
         flags=flags,
         rejected=dict(rejected),

@@ -141,6 +141,14 @@ VaryGeometry = Annotated[
         " codes, half from atoms anywhere in the cell, brought to rest.",
     ),
 ]
+MinStability = Annotated[
+    float,
+    typer.Option(
+        help="Only crystals that lie within 0.1 eV/atom of the hull with at least this"
+        " probability, as the weights tell it: 0.9. Takes longer.",
+        show_default=False,
+    ),
+]
 ChargeNeutral = Annotated[
     bool,
     typer.Option(

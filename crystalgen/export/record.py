@@ -38,6 +38,9 @@ class CrystalRecord:
     predicted: dict[str, float] = field(default_factory=dict)
     """Median and ends of intervals of each property, see
     `crystalgen.generation.prediction`; empty where no property was asked for."""
+    expected: dict[str, float] = field(default_factory=dict)
+    """Energies, largest force and stability that can be expected, see
+    `crystalgen.generation.expectation`; empty for weights without a critic."""
     flags: tuple[str, ...] = ()
     """Remarks with their reasons."""
     rejected: dict[str, int] = field(default_factory=dict)
@@ -74,6 +77,8 @@ def to_line(record: CrystalRecord) -> str:
         "flags": list(record.flags),
         "rejected": record.rejected,
     }
+    if record.expected:
+        entry["expected"] = record.expected
     if record.predicted:
         entry["predicted"] = record.predicted
     return json.dumps(entry, separators=(",", ":"), allow_nan=False)
@@ -107,6 +112,7 @@ def from_line(line: str) -> CrystalRecord:
             log_prob=entry["log_prob"],
             condition=entry["condition"],
             flags=tuple(entry["flags"]),
+            expected=entry.get("expected", {}),
             predicted=entry.get("predicted", {}),
             rejected=entry.get("rejected", {}),
         )

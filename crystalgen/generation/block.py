@@ -66,6 +66,7 @@ class Block:
     constraints: Constraints | None
     is_group_asked: bool
     asked_choices: int
+    min_stability: float
 
     @property
     def charge_neutral(self) -> bool:

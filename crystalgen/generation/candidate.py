@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from crystalgen.generation.expectation import Expectation
 from crystalgen.representation.crystal import SymmetricCrystal
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class Candidate:
         log_prob: Log-probability of template, codes and species under the model, in
             nats, without regard to the checks inside the draw.
         is_neutral: Whether usual oxidation states of its elements cancel.
+        expected: Energies, forces and stability that can be expected; None for weights
+            without a critic.
     """
 
     index: int
@@ -46,6 +49,7 @@ class Candidate:
     codes: Codes
     log_prob: float
     is_neutral: bool
+    expected: Expectation | None = None
 
     @property
     def space_group(self) -> int:
@@ -91,6 +95,7 @@ class Candidate:
             "wyckoff": list(self.crystal.wyckoff),
             "is_neutral": self.is_neutral,
             "log_prob": self.log_prob,
+            "expected": self.expected.as_dict() if self.expected else {},
             "codes": asdict(self.codes),
             "structure": self.structure.as_dict(),
         }

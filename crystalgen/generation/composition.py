@@ -3,6 +3,9 @@
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+import numpy as np
+from jaxtyping import Float32
+
 from crystalgen.generation.checks import label_of
 from crystalgen.generation.count_sets import counts_of
 from crystalgen.generation.drawn_before import digest_of
@@ -27,6 +30,10 @@ class Composition:
         is_repeated: The same of crystals that the run has drawn before.
         is_metal: Whether all are metals.
         needs_balance: Whether charges that do not cancel count as a fault.
+        scores: What the critic says, see `crystalgen.model.critic.scores_of`; None
+            without one.
+        is_unstable: Whether it cannot be as stable as was asked for, whatever its
+            geometry.
     """
 
     roles: tuple[int, ...]
@@ -37,6 +44,8 @@ class Composition:
     is_repeated: bool
     is_metal: bool
     needs_balance: bool
+    scores: Float32[np.ndarray, " targets"] | None = None
+    is_unstable: bool = False
 
     @property
     def fault(self) -> str:
@@ -45,7 +54,9 @@ class Composition:
             return "charge"
         if self.is_known:
             return "known"
-        return "repeated" if self.is_repeated else ""
+        if self.is_repeated:
+            return "repeated"
+        return "stability" if self.is_unstable else ""
 
 
 def composition_of(
@@ -57,6 +68,8 @@ def composition_of(
     allow_known: bool,
     drawn_before: AbstractSet[int] = frozenset(),
     charge_neutral: bool = True,
+    scores: Float32[np.ndarray, " targets"] | None = None,
+    is_unstable: bool = False,
 ) -> Composition:
     """One of the drawn compositions.
 
@@ -68,6 +81,8 @@ def composition_of(
         allow_known: Do not ask whether it is known.
         drawn_before: Digests of the protostructures that are not to be drawn again.
         charge_neutral: Count charges that do not cancel as a fault.
+        scores: What the critic says of it.
+        is_unstable: Whether it cannot be as stable as was asked for.
     """
     n_roles = prototype.n_elements
     roles = tuple(drawn.species[place, :n_roles].tolist())
@@ -84,4 +99,6 @@ def composition_of(
         is_repeated=bool(drawn_before) and digest_of(label) in drawn_before,
         is_metal=are_metals(roles),
         needs_balance=charge_neutral,
+        scores=scores,
+        is_unstable=is_unstable,
     )

@@ -1,5 +1,6 @@
 """Candidates as a table, for screening in notebooks."""
 
+import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,9 @@ def to_dataframe(candidates: Iterable[Candidate]) -> "DataFrame":
 
     Columns: formula, chemical_system ("Fe-O"), space_group, n_atoms and n_elements of
     the primitive cell, volume_per_atom (Å^3), density (g/cm^3), is_neutral, log_prob
-    (nats) and structure (pymatgen's).
+    (nats), what is expected of it (`crystalgen.generation.expectation`, NaN where
+    unknown): stability, expected_e_above_hull (eV/atom) and expected_largest_force
+    (eV/Å), and structure (pymatgen's).
 
     Args:
         candidates: Taken to their end.
@@ -35,12 +38,22 @@ def to_dataframe(candidates: Iterable[Candidate]) -> "DataFrame":
                 "density": float(each.structure.density),
                 "is_neutral": each.is_neutral,
                 "log_prob": each.log_prob,
+                **_expected(each),
                 "structure": each.structure,
             }
             for each in candidates
         ],
         columns=Index(_COLUMNS),
     ).set_index("index")
+
+
+def _expected(candidate: Candidate) -> dict[str, float]:
+    known = candidate.expected.as_dict() if candidate.expected else {}
+    return {
+        "stability": known.get("stability", math.nan),
+        "expected_e_above_hull": known.get("e_above_hull", math.nan),
+        "expected_largest_force": known.get("largest_force", math.nan),
+    }
 
 
 _COLUMNS = [
@@ -54,5 +67,8 @@ _COLUMNS = [
     "density",
     "is_neutral",
     "log_prob",
+    "stability",
+    "expected_e_above_hull",
+    "expected_largest_force",
     "structure",
 ]

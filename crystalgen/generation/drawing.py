@@ -38,6 +38,7 @@ def draw_block(
     constraints: Constraints | None = None,
     is_group_asked: bool = False,
     choices: int = 1,
+    min_stability: float = 0.0,
 ) -> list[Outcome]:
     """Draw crystals for given templates.
 
@@ -57,6 +58,8 @@ def draw_block(
         constraints: What compositions must keep to; None for nothing.
         is_group_asked: Whether the space group or the crystal system was asked for.
         choices: Compositions of which the critic takes the best, if there is a critic.
+        min_stability: Least probability to be stable, see
+            `crystalgen.generation.expectation`; 0 for any.
 
     Returns:
         One outcome for each template.
@@ -75,6 +78,7 @@ def draw_block(
         constraints=constraints,
         is_group_asked=is_group_asked,
         asked_choices=choices,
+        min_stability=min_stability,
     )
     for number in range(rounds):
         choose_species(block, rows, number)

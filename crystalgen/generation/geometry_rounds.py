@@ -11,6 +11,7 @@ from crystalgen.generation.block import Block, Row, attempts_of
 from crystalgen.generation.candidate import Candidate, Codes
 from crystalgen.generation.checks import fault_of
 from crystalgen.generation.decoding import GeometryDraw, assemble, draw_geometry
+from crystalgen.generation.expectation import Expectation, expectation
 from crystalgen.generation.noise import Purpose, row_noise, row_uniform
 from crystalgen.generation.scattering import NOISE_SHAPE, scatter_geometry
 from crystalgen.generation.separation import separate
@@ -58,6 +59,7 @@ def choose_geometry(block: Block, rows: list[Row], number: int) -> None:
             index = int(ready[place])
             for at in range(which * ahead, (which + 1) * ahead):
                 _take_geometry(block, index, rows[index], drawn, at)
+                _ask_for_stability(block, rows[index])
                 _ask_for_rest(block, rows[index], number, drawn.unrest[at])
                 _note_fault(index, rows[index], tight, is_last=is_last)
                 if not rows[index].fault:
@@ -100,6 +102,15 @@ def _ask_for_rest(block: Block, row: Row, number: int, unrest: float) -> None:
     row.fault = "unrest"
 
 
+def _ask_for_stability(block: Block, row: Row) -> None:
+    """Count a crystal that is less likely stable than was asked for as faulty."""
+    if row.fault or row.candidate is None or not block.min_stability:
+        return
+    expected = row.candidate.expected
+    if not expected or (expected.stability or 0.0) < block.min_stability:
+        row.fault = "stability"
+
+
 def _is_first(block: Block, row: Row) -> bool:
     """Whether a row has its species for the first time, as far as this can matter.
 
@@ -123,8 +134,10 @@ def _separate(
     for (index, candidate), crystal in zip(crowded.items(), roomy, strict=True):
         if not _fault(block, crystal):
             row = rows[index]
-            row.candidate = replace(candidate, crystal=crystal)
+            expected = _expected(block, row, np.inf)
+            row.candidate = replace(candidate, crystal=crystal, expected=expected)
             row.fault = ""
+            _ask_for_stability(block, row)
             _ask_for_rest(block, row, number, np.inf)
 
 
@@ -237,4 +250,14 @@ def _take_geometry(
         + composition.log_prob
         + float(drawn.log_prob[place]),
         is_neutral=composition.is_neutral,
+        expected=_expected(block, row, float(drawn.unrest[place])),
     )
+
+
+def _expected(block: Block, row: Row, unrest: float) -> Expectation | None:
+    """What to expect of a row's composition in a geometry this far from rest, Å."""
+    critic = block.weights.networks.critic
+    scores = row.composition.scores if row.composition else None
+    if critic is None or scores is None:
+        return None
+    return expectation(critic, scores, unrest)

@@ -69,6 +69,9 @@ class Request:
     first. Of no effect on weights without a critic."""
     vary_geometry: bool = False
     """Draw the geometry, too, rather than take the most likely one for the species."""
+    min_stability: float = 0.0
+    """Least probability to lie within 0.1 eV/atom of the hull, 0 to 1; 0 for any. See
+    `crystalgen.generation.expectation`."""
     conditions: tuple[Condition, ...] = ()
     """Properties that the crystals are drawn to have, nearly; empty for any."""
     guidance: float = GUIDANCE
@@ -100,6 +103,11 @@ class Request:
             raise RequestError(
                 f"temperature: got {self.temperature}; expected a number above 0 and "
                 "up to 10 (1 samples the model as it is)"
+            )
+        if not 0 <= self.min_stability < 1:
+            raise RequestError(
+                f"min stability: got {self.min_stability}; expected a probability from"
+                " 0 (any crystal) to below 1, such as 0.9"
             )
         check_conditions(self.conditions, self.guidance, usual=GUIDANCE)
         check_consistency(self)

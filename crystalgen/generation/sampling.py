@@ -247,6 +247,7 @@ def _draw_until_valid(
             constraints=source.constraints,
             is_group_asked=request.asks_for_symmetry,
             choices=request.choices,
+            min_stability=request.min_stability,
         )
         for place, outcome in zip(places.tolist(), drawn, strict=True):
             if renewal:

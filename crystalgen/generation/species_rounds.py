@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float64, Int
+from jaxtyping import Bool, Float32, Float64, Int
 from torch import Tensor
 
 from crystalgen.generation.allowed_species import draw_role_species
 from crystalgen.generation.block import Block, Row, attempts_of
 from crystalgen.generation.composition import composition_of
+from crystalgen.generation.expectation import stability
 from crystalgen.generation.noise import Purpose, row_noise
 from crystalgen.generation.selection import LIKENESS, choose_together
 from crystalgen.model.composition_features import features_of
@@ -34,12 +35,14 @@ class _Options:
         drawn: Those of one row after those of the other.
         cost: What the critic says of each, lower is better; 0 without one.
         features: What choices shall not change at will; none without a critic.
+        scores: What the critic says of each; None without one.
         is_metal: Whether all elements are metals.
     """
 
     drawn: SpeciesDraw
     cost: Float64[np.ndarray, "rows choices"]
     features: Float64[np.ndarray, "rows choices features"]
+    scores: Float32[np.ndarray, "rows choices targets"] | None
     is_metal: Bool[np.ndarray, "rows choices"]
 
 
@@ -78,6 +81,7 @@ def _take(
 ) -> None:
     """Give rows compositions without a fault, as far as there are some."""
     n_choices = is_like.shape[1]
+    is_unstable = _are_unstable(block, options.scores)
     drawn = {
         (row, choice): composition_of(
             block.weights,
@@ -87,6 +91,8 @@ def _take(
             allow_known=block.allow_known,
             drawn_before=block.drawn_before,
             charge_neutral=block.charge_neutral,
+            scores=None if options.scores is None else options.scores[row, choice],
+            is_unstable=is_unstable is not None and bool(is_unstable[row, choice]),
         )
         for row, choice in np.argwhere(is_like).tolist()
     }
@@ -114,6 +120,18 @@ def _take(
                 one.redrawn[fault] += 1
 
 
+def _are_unstable(
+    block: Block, scores: Float32[np.ndarray, "rows choices targets"] | None
+) -> Bool[np.ndarray, "rows choices"] | None:
+    """Which cannot be as stable as was asked for, even at rest; None if it was not."""
+    critic = block.weights.networks.critic
+    if scores is None or critic is None or not block.min_stability:
+        return None
+    flat = scores.reshape(-1, scores.shape[-1])
+    best = stability(critic, flat, np.zeros(len(flat)))
+    return (best < block.min_stability).reshape(scores.shape[:2])
+
+
 def _options(
     block: Block,
     waiting: Int[np.ndarray, " rows"],
@@ -123,7 +141,7 @@ def _options(
     n_drawn = len(attempts)
     sizes = block.templates.templates.present.sum(dim=1).numpy()[waiting]
     groups = _by_size(sizes)
-    drawn, costs, features = zip(
+    drawn, costs, features, scores = zip(
         *(
             _part(block, waiting[alike].repeat(n_drawn), np.tile(attempts, len(alike)))
             for alike in groups
@@ -144,6 +162,7 @@ def _options(
         drawn=drawn,
         cost=np.concatenate(costs)[back],
         features=np.concatenate(features)[back],
+        scores=None if scores[0] is None else np.concatenate(scores)[back],
         is_metal=np.array(metal).reshape(back.shape),
     )
 
@@ -156,15 +175,20 @@ def _part(
     SpeciesDraw,
     Float64[np.ndarray, " rows"],
     Float64[np.ndarray, "rows features"],
+    Float32[np.ndarray, "rows targets"] | None,
 ]:
-    """Compositions, and costs and features of them if there is a choice."""
+    """Compositions, and costs and features of them if there is a choice, and scores."""
     drawn = _species(block, indices, attempts)
     critic = block.weights.networks.critic
-    if critic is None or block.choices == 1:
-        return drawn, np.zeros(len(indices)), np.zeros((len(indices), 0))
+    nothing = np.zeros(len(indices)), np.zeros((len(indices), 0))
+    if critic is None:
+        return drawn, *nothing, None
     templates = block.templates.rows(indices).to(block.weights.device)
-    cost, log_density = critic.judge(templates, drawn.species)
-    return drawn, cost, features_of(templates, drawn.species, log_density)
+    verdict = critic.judge(templates, drawn.species)
+    if block.choices == 1:
+        return drawn, *nothing, verdict.scores
+    features = features_of(templates, drawn.species, verdict.log_density)
+    return drawn, verdict.cost, features, verdict.scores
 
 
 def _joined(parts: list[Tensor], n_roles: int) -> Tensor:

@@ -16,6 +16,7 @@ from jaxtyping import Float64, Int
 
 from crystalgen.errors import RequestError
 from crystalgen.generation.constraints import Constraints
+from crystalgen.generation.expectation import check_stability
 from crystalgen.generation.grammar import Grammar
 from crystalgen.generation.impossible import why_no_composition, why_no_template
 from crystalgen.generation.new_templates import draw_new_prototypes
@@ -47,14 +48,17 @@ class TemplateSource:
     """The distribution of templates under a request.
 
     Raises:
-        RequestError: No crystal can fulfil the request.
+        RequestError: No crystal can fulfil the request, or the weights cannot tell.
     """
 
     weights: Weights
     request: Request
 
     def __post_init__(self) -> None:
-        _ = self.chances.targets  # refused now, not at the first draw
+        # refused now, not at the first draw
+        _ = self.chances.targets
+        if self.request.min_stability:
+            check_stability(self.weights)
         if not self.chances.untold.groups.sum() > 0:
             raise RequestError(self._why_impossible())
 

@@ -23,6 +23,7 @@ from crystalgen.model.composition_features import n_features
 from crystalgen.model.config import ModelConfig
 from crystalgen.model.embedding import N_SPECIES, TemplateEmbedding
 from crystalgen.model.layers import Transformer, mlp
+from crystalgen.model.stability import N_COEFFICIENTS, SMALL_ENERGY
 from crystalgen.model.tables import symmetry_tables
 from crystalgen.representation.periodic_table import element_places
 
@@ -36,8 +37,7 @@ DENSITY = "density"
 """g/cm³."""
 TARGETS = (ABOVE_HULL, FORMATION, FORCE, DENSITY)
 """What the critic is taught."""
-SMALL_ENERGY = 0.1
-"""eV/atom above the hull, up to which differences count in full."""
+_PLACE = {name: place for place, name in enumerate(TARGETS)}
 SMALL_FORCE = 0.02
 """eV/Å, below which crystals are at rest."""
 
@@ -45,10 +45,19 @@ SMALL_FORCE = 0.02
 class Verdict(NamedTuple):
     """What the critic thinks of some crystals."""
 
-    cost: Float64[np.ndarray, " crystals"]
-    """Sum of the scores of the energy above the hull and of the largest force."""
-    log_density: Float64[np.ndarray, " crystals"]
-    """Natural logarithm of the density in g/cm³."""
+    scores: Float32[np.ndarray, "crystals targets"]
+    """See `scores_of`."""
+
+    @property
+    def cost(self) -> Float64[np.ndarray, " crystals"]:
+        """Sum of the scores of the energy above the hull and of the largest force."""
+        above, force = (self.scores[:, _PLACE[name]] for name in (ABOVE_HULL, FORCE))
+        return (above + force).astype(np.float64)
+
+    @property
+    def log_density(self) -> Float64[np.ndarray, " crystals"]:
+        """Natural logarithm of the density in g/cm³."""
+        return self.scores[:, _PLACE[DENSITY]].astype(np.float64)
 
 
 class Critic(nn.Module):
@@ -63,6 +72,8 @@ class Critic(nn.Module):
     usual_features: Float[Tensor, " features"]
     """Means of `crystalgen.model.composition_features.features_of` over the crystals
     that the weights were trained on; NaN if it was not told."""
+    stability: Float[Tensor, " coefficients"]
+    """See `crystalgen.model.stability`; NaN if not calibrated."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -83,6 +94,8 @@ class Critic(nn.Module):
         self.register_buffer("places", places, persistent=False)
         unknown = torch.full((n_features(),), math.nan)
         self.register_buffer("usual_features", unknown)
+        uncalibrated = torch.full((N_COEFFICIENTS,), math.nan)
+        self.register_buffer("stability", uncalibrated)
         self.register_load_state_dict_pre_hook(_allow_earlier)
 
     def forward(
@@ -115,9 +128,7 @@ class Critic(nn.Module):
             templates: Groups, positions and roles.
             species: Atomic number of each role; 0 is padding.
         """
-        above, _, force, density = self(templates, species).T
-        cost = (above + force).double().cpu().numpy()
-        return Verdict(cost, density.double().cpu().numpy())
+        return Verdict(self(templates, species).cpu().numpy())
 
     def _shares(self, templates: Templates) -> Float[Tensor, "crystals orbits"]:
         """Share of the crystal's atoms that is on each orbit; 0 on padding."""
@@ -128,8 +139,18 @@ class Critic(nn.Module):
 def _allow_earlier(
     critic: Critic, state: dict[str, Any], prefix: str, *_: object
 ) -> None:
-    """Let critics that were taught by earlier versions know no usual features."""
+    """Let critics that were taught by earlier versions know less."""
     state.setdefault(f"{prefix}usual_features", critic.usual_features)
+    state.setdefault(f"{prefix}stability", critic.stability)
+
+
+def targets_of(
+    scores: Float32[np.ndarray, "crystals targets"],
+) -> dict[str, Float64[np.ndarray, " crystals"]]:
+    """What scores mean, by the names of `TARGETS`: the inverse of `scores_of`."""
+    above, formation, force, density = scores.T.astype(np.float64)
+    values = (np.sinh(above) * SMALL_ENERGY, formation, np.exp(force), np.exp(density))
+    return dict(zip(TARGETS, values, strict=True))
 
 
 def scores_of(

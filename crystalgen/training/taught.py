@@ -1,5 +1,6 @@
 """The weights of a finished lesson, and the file that they are put into."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -72,6 +73,10 @@ def save_taught(
             critic.usual_features.copy_(torch.from_numpy(usual))
         tensors |= {f"{ALL}{CRITIC}.{n}": t for n, t in critic.state_dict().items()}
         config |= {"model": as_plain(model), "critic_taught": found.config["train"]}
+    name = f"{ALL}{CRITIC}.stability"
+    if name in tensors:
+        # what is expected of crystals is another now
+        tensors[name] = torch.full_like(tensors[name], math.nan)
     return save_checkpoint(out / MODEL, tensors, config, metadata=checkpoint.metadata)
 
 

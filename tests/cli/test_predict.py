@@ -6,10 +6,14 @@ import json
 import numpy as np
 import pytest
 
+from crystalgen.config import as_plain
 from crystalgen.datasets.cache import CacheInfo, write_cache
 from crystalgen.export.cif import cif_text
 from crystalgen.export.run_folder import read_manifest, read_records
 from crystalgen.generation.weights import load_weights
+from crystalgen.model.checkpoint import load_checkpoint, save_checkpoint
+from crystalgen.model.critic import Critic
+from crystalgen.training.taught import with_critic
 
 
 @pytest.fixture
@@ -86,6 +90,69 @@ def test_weights_are_calibrated_on_a_cache(
         "calibrate", told_checkpoint, "val.safetensors", "--out", "better.safetensors"
     )
     assert refused(again, "exists already")
+
+
+@pytest.fixture
+def taught_checkpoint(folder, tiny_checkpoint):
+    """Weights with a critic that has learnt nothing."""
+    found = load_checkpoint(tiny_checkpoint)
+    model = with_critic(found)
+    critic = Critic(model).state_dict()
+    tensors = {f"generative.critic.{name}": each for name, each in critic.items()}
+    path = folder / "taught.safetensors"
+    config = {**found.config, "model": as_plain(model)}
+    save_checkpoint(path, {**found.tensors, **tensors}, config)
+    return path
+
+
+@pytest.fixture
+def drawn(run, folder, taught_checkpoint):
+    """Options of a run of these weights with a table of energies, half of them low."""
+    options = ("--n", 50, "--checkpoint", taught_checkpoint, "--out", "drawn")
+    options += ("--allow-known", "--no-charge-neutral")
+    assert run("generate", *options).exit_code == 0
+    names = [each.identifier for each in read_records(folder / "drawn")]
+    lines = [f"{name},{0.2 * (row % 2)}" for row, name in enumerate(names)]
+    (folder / "energies.csv").write_text("\n".join(("id,e_above_hull", *lines)))
+    return ("drawn", "--energies", "energies.csv", "--out", "better.safetensors")
+
+
+def test_energies_of_a_run_make_weights_tell_stability(
+    run, refused, folder, taught_checkpoint, drawn
+):
+    asked = ("--n", 5, "--min-stability", 0.3, "--allow-known", "--no-charge-neutral")
+    told = run("generate", *asked, "--checkpoint", taught_checkpoint, "--out", "some")
+    assert refused(told, "min stability", "crystalgen calibrate")
+
+    result = run("calibrate", taught_checkpoint, *drawn)
+
+    assert result.exit_code == 0, result.output
+    assert "stability on 50 crystals, 50% of them stable" in result.stdout
+    options = ("--checkpoint", "better.safetensors", "--out", "some")
+    assert run("generate", *asked, *options).exit_code == 0
+    assert read_manifest(folder / "some").request["min_stability"] == 0.3
+    for record in read_records(folder / "some"):
+        assert 0.3 <= record.expected["stability"] < 1
+    again = run("calibrate", "better.safetensors", *drawn, "--overwrite")
+    assert refused(again, "drawn: was drawn by weights", "better.safetensors")
+
+
+def test_energies_that_tell_nothing_are_refused(
+    run, refused, folder, taught_checkpoint, told_checkpoint, drawn
+):
+    table = folder / "energies.csv"
+    table.write_text(table.read_text().replace(",0.2", ",0.0"))
+    told = run("calibrate", taught_checkpoint, *drawn)
+    assert refused(told, "50 of 50 crystals are stable", "at least 20")
+
+    options = ("--n", 3, "--checkpoint", told_checkpoint, "--allow-known")
+    assert run("generate", *options, "--out", "other").exit_code == 0
+    names = [each.identifier for each in read_records(folder / "other")]
+    lines = [f"{name},0.0" for name in names]
+    table.write_text("\n".join(("id,e_above_hull", *lines)))
+    told = run("calibrate", told_checkpoint, "other", *drawn[1:])
+    assert refused(told, "does not say what was expected", "critic")
+    assert not (folder / "better.safetensors").exists()
 
 
 def test_a_run_records_what_was_asked_and_what_is_predicted(

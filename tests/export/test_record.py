@@ -42,6 +42,12 @@ def test_what_was_asked_and_predicted_is_kept(records):
     assert "predicted" not in json.loads(to_line(records[0]))
 
 
+def test_what_is_expected_is_kept(records):
+    hopeful = replace(records[0], expected={"stability": 0.9})
+    assert from_line(to_line(hopeful)).expected == {"stability": 0.9}
+    assert "expected" not in json.loads(to_line(records[0]))
+
+
 def test_any_program_can_read_the_atoms(records):
     for record in records:
         entry = json.loads(to_line(record))

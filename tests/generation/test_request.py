@@ -19,6 +19,8 @@ from crystalgen.generation.request import Request
         ({"temperature": -1.0}, "temperature: got -1.0"),
         ({"temperature": 10.5}, "temperature: got 10.5; .* up to 10"),
         ({"temperature": float("nan")}, "temperature: got nan"),
+        ({"min_stability": 1.0}, "min stability: got 1.0; expected a probability"),
+        ({"min_stability": float("nan")}, "min stability: got nan"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_in_one_line(settings, message):

@@ -25,6 +25,7 @@ wishes = st.fixed_dictionaries(
         "max_atoms": st.none() | st.integers(8, 20),
         "charge_neutral": st.booleans(),
         "temperature": st.floats(0.1, 10),
+        "min_stability": st.floats(0, 0.99),
         "allow_known": st.booleans(),
     },
 )

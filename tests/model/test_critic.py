@@ -14,6 +14,7 @@ from crystalgen.model.critic import (
     FORMATION,
     Critic,
     scores_of,
+    targets_of,
 )
 
 
@@ -56,6 +57,8 @@ def test_scores_keep_what_the_labels_say(above, formation, force, density):
     assert 0.1 * np.sinh(scores[0]) == pytest.approx(above, rel=1e-4, abs=1e-6)
     assert scores[1] == pytest.approx(formation, rel=1e-6)
     assert np.exp(scores[2:]) == pytest.approx([force, density], rel=1e-4)
+    for name, values in targets_of(scores[None]).items():
+        assert values[0] == pytest.approx(labels[name], rel=1e-4, abs=1e-6)
 
 
 def test_what_is_unknown_stays_unknown():
@@ -71,8 +74,10 @@ def test_verdicts_add_energy_and_force_and_tell_the_density(critic, batch):
     np.testing.assert_allclose(verdict.log_density, density, rtol=1e-5)
 
 
-def test_critics_of_earlier_versions_load_and_know_nothing_usual(critic):
-    state = {k: v for k, v in critic.state_dict().items() if k != "usual_features"}
+def test_critics_of_earlier_versions_load_and_know_less(critic):
+    later = {"usual_features", "stability"}
+    state = {k: v for k, v in critic.state_dict().items() if k not in later}
     again = deepcopy(critic)
     again.load_state_dict(state)
     assert again.usual_features.isnan().all()
+    assert again.stability.isnan().all()
