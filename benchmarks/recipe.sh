@@ -9,7 +9,8 @@
 #
 # First crystals as any are drawn teach the critic which compositions are good. Then
 # crystals of chosen compositions are brought to rest, which teaches the relaxer. Last
-# both learn on, the critic from what comes to rest now. The test split is not touched.
+# both learn on, the critic from what comes to rest now, and find out how well they can
+# tell stable crystals from others. The test split is not touched.
 set -eu
 folder=${1:?"usage: $0 FOLDER [CSV]"}
 csv=${2:-}
@@ -105,7 +106,7 @@ join first any
 stage "teach first" teach first $((steps * 2 / 5)) "$networks" --trial 0
 weights=$folder/first-taught/model.safetensors
 
-stage "draw chosen" draw chosen "$n" "$weights" --seed 3000
+stage "draw chosen" draw chosen $((n * 5 / 7)) "$weights" --seed 3000
 stage "rest chosen" rest chosen
 join second any chosen
 stage "teach second" teach second 0 "$weights" \
@@ -120,7 +121,13 @@ join third any chosen again others
 # what was drawn counts twice in the end
 stage "teach third" teach third $((steps * 3 / 5)) "$weights" \
     --relaxed "$folder/chosen-energies" --relaxed "$folder/chosen-energies" \
-    --relaxer-steps $((steps / 2))
+    --relaxer-steps $((steps * 7 / 10))
+weights=$folder/third-taught/model.safetensors
+
+stage "draw last" draw last $((n * 2 / 7)) "$weights" --seed 9000
+stage "energies of last" energies last
+stage calibrate crystalgen calibrate "$weights" "$folder/last" --overwrite \
+    --energies "$folder/last-energies/hull.jsonl" --out "$folder/model.safetensors"
 
 cat "$folder/times.txt"
-echo "python scripts/ship_weights.py $folder/third-taught/model.safetensors NAME"
+echo "python scripts/ship_weights.py $folder/model.safetensors NAME"
