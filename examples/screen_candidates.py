@@ -4,6 +4,7 @@ python examples/screen_candidates.py --wanted 5 --out oxides
 """
 
 import argparse
+import math
 from itertools import islice
 from pathlib import Path
 
@@ -18,6 +19,14 @@ def is_light_oxide(candidate: Candidate) -> bool:
     elements = structure.composition.chemical_system_set
     is_oxide = "O" in elements and len(elements) > 1
     return candidate.is_neutral and is_oxide and structure.density < 6.0
+
+
+def stability(candidate: Candidate) -> float:
+    """How likely it lies within 0.1 eV/atom of the hull; NaN where that is not told."""
+    expected = candidate.expected
+    if expected is None or expected.stability is None:
+        return math.nan
+    return expected.stability
 
 
 def main() -> None:
@@ -38,7 +47,10 @@ def main() -> None:
         cif = cif_text(candidate.crystal, identifier=name)
         (arguments.out / f"{name}.cif").write_text(cif, encoding="utf-8")
         density = candidate.structure.density
-        print(f"{name}: space group {candidate.space_group}, {density:.2f} g/cm³")
+        print(
+            f"{name}: space group {candidate.space_group}, {density:.2f} g/cm³, "
+            f"stable with a probability of {stability(candidate):.0%}"
+        )
     print(f"looked at {candidates.tally.unique} crystals")
 
 
