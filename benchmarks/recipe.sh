@@ -1,9 +1,10 @@
 #!/bin/sh
 # Weights from nothing, nearly as good as those inside the package, which were taught for
 # longer: learn from MP-20, let CHGNet judge what comes out, learn from that; an hour and
-# a half of two cores. Needs CHGNet, see potential.py. CSV is the folder of train.csv.gz and val.csv.gz; they are downloaded
-# without it. The same command resumes; FOLDER/times.txt says what took how long.
-# STEPS (of the networks) and N (crystals to judge) make it smaller, to try it out.
+# a half of two cores. Needs CHGNet, see potential.py. CSV is the folder of train.csv.gz
+# and val.csv.gz; they are downloaded without it. The same command resumes, but for other
+# STEPS or N than before; FOLDER/times.txt says what took how long. STEPS (of the
+# networks) and N (crystals to judge) make it smaller, to try it out.
 #
 #     benchmarks/recipe.sh FOLDER [CSV]
 #
