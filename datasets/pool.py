@@ -26,6 +26,8 @@ Result = TypeVar("Result")
 MAX_DEATHS_IN_A_ROW = 20
 """After so many deaths without one result, something else than the items is wrong."""
 
+CHUNKS_AHEAD = 4
+"""Chunks for each worker that are read before the results of the first are there."""
 _STARTUP_S = 300.0  # imports on a crowded machine
 _CONTEXT = multiprocessing.get_context("spawn")  # fork copies locks that threads hold
 
@@ -66,14 +68,20 @@ def survive_map(
     """
     numbered = enumerate(items)
     results: dict[int, Result | Lost] = {}
-    n_yielded = n_deaths = 0
+    n_read = n_yielded = n_deaths = 0
+    is_exhausted = False
+    room = CHUNKS_AHEAD * n_workers * chunk_size
     workers = [_Worker(function, timeout_s) for _ in range(n_workers)]
     try:
         while True:
             for worker in workers:
-                if worker.is_ready and not worker.pending:
-                    worker.send(list(islice(numbered, chunk_size)))
-            is_exhausted = any(w.is_ready and not w.pending for w in workers)
+                is_idle = worker.is_ready and not worker.pending
+                # what is behind an item that takes long must not pile up
+                if is_idle and n_read - n_yielded < room:
+                    chunk = list(islice(numbered, chunk_size))
+                    n_read += len(chunk)
+                    is_exhausted = not chunk
+                    worker.send(chunk)
             if is_exhausted and not any(worker.pending for worker in workers):
                 return
             for worker in _with_news(workers):
