@@ -1,5 +1,8 @@
 """A generator whose tiny networks are untrained: any draw is as good as another."""
 
+from copy import deepcopy
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -8,6 +11,7 @@ from crystalgen.generation.generator import Generator
 from crystalgen.generation.weights import load_weights
 from crystalgen.model.autoencoder import CrystalAutoencoder
 from crystalgen.model.checkpoint import save_checkpoint
+from crystalgen.model.critic import Critic
 from crystalgen.model.statistics import count_statistics
 
 
@@ -44,6 +48,22 @@ def generator(checkpoint):
 @pytest.fixture(scope="session")
 def weights(generator):
     return generator.weights
+
+
+@pytest.fixture(scope="module")
+def critical(weights):
+    """The same weights with a critic whose taste is arbitrary."""
+    copy = deepcopy(weights)
+    config = replace(copy.config, critic_width=16, critic_layers=1)
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        critic = Critic(config).eval()
+        # costs of order 1, as a trained one has them
+        last = critic.out[-1]
+        assert isinstance(last, torch.nn.Linear)
+        last.weight.data *= 10.0
+    copy.networks.critic = critic
+    return copy
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import math
 from copy import deepcopy
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,25 +13,11 @@ from crystalgen.generation.expectation import check_stability, expectation
 from crystalgen.generation.generator import Generator
 from crystalgen.generation.request import Request
 from crystalgen.generation.templates import TemplateSource
-from crystalgen.model.critic import Critic, targets_of
+from crystalgen.model.critic import targets_of
 from crystalgen.representation.table import CrystalTable
 from crystalgen.training.critic_lessons import lessons_of
 
 COEFFICIENTS = torch.tensor([0.5, -3.0, -3.0, 0.0, 0.0])
-
-
-@pytest.fixture(scope="module")
-def critical(weights):
-    """Weights with a critic that was not calibrated."""
-    copy = deepcopy(weights)
-    config = replace(copy.config, critic_width=16, critic_layers=1)
-    with torch.random.fork_rng():
-        torch.manual_seed(1)
-        copy.networks.critic = Critic(config).eval()
-    last = copy.networks.critic.out[-1]
-    assert isinstance(last, torch.nn.Linear)
-    last.weight.data *= 3.0
-    return copy
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """Of several compositions, the one that the critic thinks most stable is taken."""
 
 from copy import deepcopy
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,28 +10,11 @@ from crystalgen.generation.drawing import ROUNDS, draw_block
 from crystalgen.generation.request import Request
 from crystalgen.generation.templates import TemplateSource
 from crystalgen.model.composition_features import element_families, n_features
-from crystalgen.model.critic import Critic
 from crystalgen.representation.neutrality import are_metals
 from crystalgen.representation.table import CrystalTable
 from crystalgen.training.critic_lessons import lessons_of
 
 EVERYTHING = Request()
-
-
-@pytest.fixture(scope="module")
-def critical(weights):
-    """The same weights with a critic whose taste is arbitrary."""
-    copy = deepcopy(weights)
-    config = replace(copy.config, critic_width=16, critic_layers=1)
-    with torch.random.fork_rng():
-        torch.manual_seed(1)
-        critic = Critic(config).eval()
-        # costs of order 1, as a trained one has them
-        last = critic.out[-1]
-        assert isinstance(last, torch.nn.Linear)
-        last.weight.data *= 10.0
-    copy.networks.critic = critic
-    return copy
 
 
 def outcomes(weights, *, rounds=ROUNDS, request=EVERYTHING):
