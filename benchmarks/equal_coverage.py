@@ -26,11 +26,10 @@ from command_line import run, shown_command
 from crystalgen.cli.crystal_files import Item, open_crystals
 from crystalgen.datasets.cache import read_cache
 from crystalgen.datasets.pool import available_cores
-from crystalgen.errors import DatasetError
 from crystalgen.evaluation.coverage import CUTOFFS, Fingerprint, coverage, featurizers
 from crystalgen.representation.table import CrystalTable
 from judging import DATA_SET, fingerprints
-from peers.real import real
+from peers.real import chosen_rows, real
 
 Prints = list[Fingerprint | None]
 
@@ -47,6 +46,8 @@ def main() -> None:
     parser.add_argument("--cutoffs", choices=sorted(CUTOFFS), default=DATA_SET)
     parser.add_argument("--workers", type=int, default=available_cores())
     arguments = parser.parse_args()
+    if min(arguments.n, arguments.real_choices) < 1:
+        parser.error("--n and --real-choices are at least 1")
     featurizers()  # before anything that takes time
     console, n = Console(stderr=True), arguments.n
 
@@ -87,12 +88,7 @@ def choices(
     Raises:
         DatasetError: It holds fewer.
     """
-    if n > len(table):
-        raise DatasetError(f"--n {n}: a cache holds only {len(table)} crystals")
-    rows = [
-        np.random.default_rng(seed).choice(len(table), n, replace=False)
-        for seed in seeds
-    ]
+    rows = [chosen_rows(table, n, seed=seed) for seed in seeds]
     union = np.unique(np.concatenate(rows))
     found = described(real([table.crystal(int(row)) for row in union]).items)
     return [[found[at] for at in np.searchsorted(union, some)] for some in rows]

@@ -1,6 +1,7 @@
 """Real crystals: what the figures of a perfect generator would be."""
 
 import numpy as np
+from jaxtyping import Int
 
 from crystalgen.errors import DatasetError
 from crystalgen.representation.conversion import to_structure
@@ -31,7 +32,15 @@ def chosen(table: CrystalTable, n: int, *, seed: int) -> list[SymmetricCrystal]:
     Raises:
         DatasetError: It holds fewer.
     """
+    return [table.crystal(row) for row in chosen_rows(table, n, seed=seed).tolist()]
+
+
+def chosen_rows(table: CrystalTable, n: int, *, seed: int) -> Int[np.ndarray, " n"]:
+    """Where `chosen` finds them.
+
+    Raises:
+        DatasetError: It holds fewer.
+    """
     if n > len(table):
         raise DatasetError(f"--n {n}: a cache holds only {len(table)} crystals")
-    rows = np.random.default_rng(seed).choice(len(table), n, replace=False)
-    return [table.crystal(int(row)) for row in rows]
+    return np.random.default_rng(seed).choice(len(table), n, replace=False)
